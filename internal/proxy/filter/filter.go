@@ -1,0 +1,51 @@
+package filter
+
+import (
+	"fmt"
+
+	"fsm/internal/ir"
+	"fsm/internal/proxy/message"
+)
+
+// Filter is a compiled filter.
+type Filter interface {
+	// Request sees the request on its way to the backend. An error ends the way; a
+	// *message.Reply is the answer.
+	Request(x *message.Exchange) error
+	// Response sees the response to a request that Request let through or
+	// answered, before any of it is sent.
+	Response(x *message.Exchange)
+}
+
+// Env is what filters may need from the proxy.
+type Env struct {
+	// Dispatch sends a copy of the exchange's request to a backend, whatever
+	// becomes of the original, and drops the answer.
+	Dispatch func(x *message.Exchange, backend ir.BackendName)
+	// Random returns a number in [0, n).
+	Random func(n uint32) uint32
+}
+
+// New compiles filters, in order.
+func New(filters ir.Filters, env *Env) ([]Filter, error) {
+	compiled := make([]Filter, 0, len(filters))
+	for _, f := range filters {
+		switch f := f.(type) {
+		case *ir.RequestHeaders:
+			compiled = append(compiled, &requestHeaders{compileChange((*ir.HeaderChange)(f))})
+		case *ir.ResponseHeaders:
+			compiled = append(compiled, &responseHeaders{compileChange((*ir.HeaderChange)(f))})
+		case *ir.Rewrite:
+			compiled = append(compiled, newRewrite(f))
+		case *ir.Redirect:
+			compiled = append(compiled, newRedirect(f))
+		case *ir.Mirror:
+			compiled = append(compiled, &mirror{config: *f, env: env})
+		case *ir.CORS:
+			compiled = append(compiled, newCORS(f))
+		default:
+			return nil, fmt.Errorf("filter %T has no implementation", f)
+		}
+	}
+	return compiled, nil
+}

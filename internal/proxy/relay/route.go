@@ -1,0 +1,88 @@
+package relay
+
+import (
+	"fmt"
+	"time"
+
+	"fsm/internal/ir"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/upstream"
+)
+
+// Env is what relays share.
+type Env struct {
+	Upstream *upstream.Registry
+	Stats    *telemetry.Registry
+	// Log is nil when there is no access log.
+	Log *telemetry.AccessLog
+	// LogByDefault says whether listeners that do not say are logged.
+	LogByDefault bool
+}
+
+// config is what a snapshot says about a relay.
+type config struct {
+	name         string
+	choose       *upstream.Weighted
+	destinations []destination
+	idle         time.Duration
+	sessionIdle  time.Duration
+	stall        time.Duration
+	maxSessions  int
+	stats        *telemetry.ListenerStats
+	log          *telemetry.AccessLog
+}
+
+type destination struct {
+	backend *upstream.Backend
+	failure *message.Reply
+}
+
+// compile makes a config, carrying on whose turn it is from the old one when the
+// choice is still the same.
+func compile(c *ir.Chain, o *ir.Options, old *config, env *Env) *config {
+	r := c.Relay.Route
+	cfg := &config{
+		name:        r.Origin.String(),
+		idle:        time.Duration(o.RelayIdleTimeout),
+		sessionIdle: time.Duration(o.SessionIdleTimeout),
+		stall:       time.Duration(o.WriteTimeout),
+		maxSessions: int(o.MaxConnections),
+		stats:       env.Stats.Listener(c.Origin.String()),
+	}
+	if o.AccessLog == "on" || o.AccessLog == "" && env.LogByDefault {
+		cfg.log = env.Log
+	}
+	weights := make([]uint32, len(r.Destinations))
+	for i, d := range r.Destinations {
+		weights[i] = d.Weight
+		dest := destination{}
+		if d.Failure != nil {
+			dest.failure = &message.Reply{Reason: d.Failure.Reason, Cause: fmt.Errorf("%s", d.Failure.Message)}
+		} else {
+			dest.backend = env.Upstream.Get(d.Backend)
+		}
+		cfg.destinations = append(cfg.destinations, dest)
+	}
+	cfg.choose = upstream.NewWeighted(weights)
+	if old != nil && old.choose.Same(weights) {
+		cfg.choose = old.choose
+	}
+	return cfg
+}
+
+var errNoDestination = &message.Reply{Reason: "no_backends"}
+
+// pick chooses a backend and an endpoint.
+func (c *config) pick() (*upstream.Backend, *upstream.Pool, error) {
+	i := c.choose.Pick()
+	if i < 0 {
+		return nil, nil, errNoDestination
+	}
+	d := &c.destinations[i]
+	if d.failure != nil {
+		return nil, nil, d.failure
+	}
+	p, err := d.backend.Pick()
+	return d.backend, p, err
+}

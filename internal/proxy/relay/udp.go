@@ -1,0 +1,174 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"fsm/internal/ir"
+	"fsm/internal/proxy/buffer"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/socket"
+	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/upstream"
+)
+
+// UDP relays the datagrams of a socket. Each client address has a session with
+// an endpoint of its own, which ends when it idles.
+type UDP struct {
+	env    *Env
+	socket *telemetry.SocketStats
+	config atomic.Pointer[config]
+
+	mu       sync.Mutex
+	sessions map[netip.AddrPort]*udpSession
+	wg       sync.WaitGroup
+}
+
+// udpSession is the traffic of one client.
+type udpSession struct {
+	cfg    *config
+	client netip.AddrPort
+	// local says from which of our addresses the client expects the answers, in
+	// the form that the kernel gave it; nil where the socket has only one.
+	local   []byte
+	backend *net.UDPConn
+	active  atomic.Int64
+}
+
+// NewUDP makes a relay. Set must be called before it serves.
+func NewUDP(env *Env, stats *telemetry.SocketStats) *UDP {
+	return &UDP{env: env, socket: stats, sessions: map[netip.AddrPort]*udpSession{}}
+}
+
+// Set makes the chain's relay route the one in force, for sessions that begin
+// from now on. Options are resolved.
+func (u *UDP) Set(c *ir.Chain, o *ir.Options) {
+	u.config.Store(compile(c, o, u.config.Load(), u.env))
+}
+
+// maxDatagram is more than any datagram has.
+const maxDatagram = 64 << 10
+
+// Serve relays until the socket is closed, and then ends all sessions.
+func (u *UDP) Serve(conn *net.UDPConn) {
+	buf, oob := make([]byte, maxDatagram), make([]byte, 128)
+	for {
+		n, oobn, _, client, err := conn.ReadMsgUDPAddrPort(buf, oob)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				break
+			}
+			continue // an ICMP answer to something sent earlier
+		}
+		s := u.session(conn, client, oob[:oobn])
+		if s == nil {
+			continue
+		}
+		s.active.Store(socket.Now())
+		s.cfg.stats.Received.Add(uint64(n))
+		// A datagram that cannot be sent is lost, as datagrams are.
+		_, _ = s.backend.Write(buf[:n])
+	}
+	u.mu.Lock()
+	for _, s := range u.sessions {
+		_ = s.backend.Close()
+	}
+	u.mu.Unlock()
+	u.wg.Wait()
+}
+
+// session finds or begins the session of a client; nil when there can be none.
+func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udpSession {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if s := u.sessions[client]; s != nil {
+		return s
+	}
+	cfg := u.config.Load()
+	if len(u.sessions) >= cfg.maxSessions {
+		u.socket.Refuse("max_connections")
+		return nil
+	}
+	backend, err := cfg.dialUDP()
+	if err != nil {
+		var reply *message.Reply
+		if errors.As(err, &reply) {
+			cfg.stats.Reply(reply.Reason)
+		}
+		return nil
+	}
+	s := &udpSession{cfg: cfg, client: client, local: append([]byte(nil), oob...), backend: backend}
+	u.sessions[client] = s
+	u.socket.Open.Add(1)
+	u.socket.Opened.Add(1)
+	u.wg.Go(func() { u.answer(conn, s) })
+	return s
+}
+
+// dialUDP opens a socket towards an endpoint.
+func (c *config) dialUDP() (*net.UDPConn, error) {
+	_, pool, err := c.pick()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := (&net.Dialer{}).DialUDP(context.Background(), "udp", netip.AddrPort{}, pool.Address())
+	if err != nil {
+		cause := fmt.Errorf("open a socket towards %s: %w", pool.Address(), err)
+		return nil, &message.Reply{Reason: upstream.ReasonConnect, Cause: cause}
+	}
+	return conn, nil
+}
+
+// answer sends what the endpoint says back to the client, until the session
+// idles or its socket is closed. It holds no buffer while it waits.
+func (u *UDP) answer(conn *net.UDPConn, s *udpSession) {
+	defer u.forget(s)
+	raw, err := s.backend.SyscallConn()
+	if err != nil {
+		return
+	}
+	for {
+		err := raw.Read(func(fd uintptr) bool {
+			buf := buffer.Get(buffer.Large)
+			defer buf.Put()
+			n, err := syscall.Read(int(fd), buf.B)
+			if err == syscall.EAGAIN {
+				return false
+			}
+			if err != nil {
+				return true // refused by the endpoint's host; the client finds out by itself
+			}
+			s.active.Store(socket.Now())
+			s.cfg.stats.Sent.Add(uint64(n))
+			_, _, _ = conn.WriteMsgUDPAddrPort(buf.B[:n], s.local, s.client)
+			return true
+		})
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (u *UDP) forget(s *udpSession) {
+	u.mu.Lock()
+	delete(u.sessions, s.client)
+	u.mu.Unlock()
+	u.socket.Open.Add(-1)
+}
+
+// Sweep ends idle sessions. It is called on every tick of the keeper.
+func (u *UDP) Sweep(now int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.sessions {
+		if now-s.active.Load() > int64(s.cfg.sessionIdle) {
+			_ = s.backend.Close()
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package stack
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"fsm/internal/ir"
+	"fsm/internal/proxy/filter"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/route"
+	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/upstream"
+)
+
+// Env is what the paths share.
+type Env struct {
+	// Current is the generation in force.
+	Current  atomic.Pointer[Generation]
+	Upstream *upstream.Registry
+	Stats    *telemetry.Registry
+	// Log is nil when there is no access log.
+	Log *telemetry.AccessLog
+	// LogByDefault says whether listeners that do not say are logged.
+	LogByDefault bool
+	// Filters is what filters are handed.
+	Filters *filter.Env
+	// Overloaded reports that no new work should be taken on.
+	Overloaded func() bool
+	// Mirrors bounds the copies of requests that are under way.
+	Mirrors *Mirrors
+}
+
+// Table is a compiled ir.RouteTable.
+type Table struct {
+	Hash   string
+	index  *route.Table
+	routes []*Route
+}
+
+// Route is a compiled ir.Route.
+type Route struct {
+	name    string // of the origin
+	filters []filter.Filter
+	stats   *telemetry.PartStats
+	// respond or forward, exactly one.
+	respond *message.Reply
+	forward *Forward
+}
+
+// Forward is a compiled ir.Forward.
+type Forward struct {
+	// choose is nil when there is one destination.
+	choose       *upstream.Weighted
+	destinations []destination
+	timeout      int64
+	attempt      int64
+	retry        retryPolicy
+}
+
+type destination struct {
+	backend *upstream.Backend
+	stats   *telemetry.PartStats
+	filters []filter.Filter
+	failure *message.Reply
+}
+
+// retryPolicy is a compiled ir.Retry.
+type retryPolicy struct {
+	configured bool
+	attempts   int
+	codes      map[int]bool
+	backoff    time.Duration
+}
+
+// errNoWeight is what a route with all weights 0 answers (Gateway API,
+// HTTPBackendRef.weight).
+var errNoWeight = &message.Reply{Status: 500, Reason: "no_backends"}
+
+// CompileTable compiles a table. Whose turn it is among weighted destinations
+// carries on from the old table of that name, if there is one.
+func CompileTable(t *ir.RouteTable, old *Table, env *Env) (*Table, error) {
+	index, err := route.Compile(t.Routes)
+	if err != nil {
+		return nil, err
+	}
+	compiled := &Table{Hash: t.Hash(), index: index, routes: make([]*Route, len(t.Routes))}
+	var before map[string]*Route
+	if old != nil {
+		before = make(map[string]*Route, len(old.routes))
+		for _, r := range old.routes {
+			before[r.name] = r
+		}
+	}
+	for i, r := range t.Routes {
+		name := r.Origin.String()
+		if compiled.routes[i], err = compileRoute(r, name, before[name], env); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return compiled, nil
+}
+
+func compileRoute(r *ir.Route, name string, old *Route, env *Env) (*Route, error) {
+	compiled := &Route{name: name, stats: env.Stats.Route(r.Origin.Object().String())}
+	var err error
+	if compiled.filters, err = filter.New(r.Filters, env.Filters); err != nil {
+		return nil, err
+	}
+	switch a := r.Action.(type) {
+	case *ir.Respond:
+		compiled.respond = replyOf(a)
+	case *ir.Forward:
+		var before *Forward
+		if old != nil {
+			before = old.forward
+		}
+		if compiled.forward, err = compileForward(a, before, env); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("action %T is not known", r.Action)
+	}
+	return compiled, nil
+}
+
+func replyOf(r *ir.Respond) *message.Reply {
+	return &message.Reply{Status: int(r.Status), Reason: r.Reason, Cause: causeOf(r.Message)}
+}
+
+func causeOf(text string) error {
+	if text == "" {
+		return nil
+	}
+	return fmt.Errorf("%s", text)
+}
+
+// compileForward compiles the action. Whose turn it is carries on from the old
+// one, when the choice is still the same.
+func compileForward(a *ir.Forward, old *Forward, env *Env) (*Forward, error) {
+	f := &Forward{timeout: int64(a.Timeout), attempt: int64(a.AttemptTimeout)}
+	weights := make([]uint32, len(a.Destinations))
+	for i, d := range a.Destinations {
+		weights[i] = d.Weight
+		filters, err := filter.New(d.Filters, env.Filters)
+		if err != nil {
+			return nil, err
+		}
+		dest := destination{filters: filters}
+		if d.Failure != nil {
+			dest.failure = replyOf(d.Failure)
+		} else {
+			dest.backend = env.Upstream.Get(d.Backend)
+			dest.stats = env.Stats.Backend(string(d.Backend))
+		}
+		f.destinations = append(f.destinations, dest)
+	}
+	if len(weights) != 1 || weights[0] == 0 {
+		f.choose = upstream.NewWeighted(weights)
+		if old != nil && old.choose != nil && old.choose.Same(weights) {
+			f.choose = old.choose
+		}
+	}
+	if r := a.Retry; r != nil {
+		f.retry = retryPolicy{configured: true, attempts: int(r.Attempts), backoff: time.Duration(r.Backoff)}
+		if len(r.Codes) > 0 {
+			f.retry.codes = map[int]bool{}
+			for _, code := range r.Codes {
+				f.retry.codes[int(code)] = true
+			}
+		}
+	}
+	return f, nil
+}
+
+// pick chooses a destination.
+func (f *Forward) pick() (*destination, error) {
+	i := 0
+	if f.choose != nil {
+		if i = f.choose.Pick(); i < 0 {
+			return nil, errNoWeight
+		}
+	}
+	return &f.destinations[i], nil
+}

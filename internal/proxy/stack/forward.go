@@ -1,0 +1,170 @@
+package stack
+
+import (
+	"errors"
+	"time"
+
+	"fsm/internal/proxy/http1"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/socket"
+	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/upstream"
+)
+
+// Waits for a backend where neither route nor policy says otherwise.
+const (
+	responseTimeout = 5 * time.Minute
+	bodyTimeout     = 5 * time.Minute
+)
+
+// connectTries is how many endpoints are tried for a request, when nothing of it
+// was sent because connections could not be made and the route has no retries of
+// its own.
+const connectTries = 3
+
+// forward sends the request to a backend and reads the head of the response. It
+// tries again as the route says, and by default where nothing was sent.
+func forward(env *Env) handler {
+	return func(x *exchange) error {
+		r := x.route
+		if r.respond != nil {
+			return r.respond
+		}
+		if env.Overloaded() {
+			return errOverload
+		}
+		f := r.forward
+		var deadline int64
+		if f.timeout > 0 {
+			deadline = x.Start + f.timeout
+		}
+		x.prepareRetries(f)
+		for try := 1; ; try++ {
+			err := x.attempt(f, deadline)
+			if !x.again(f, try, err) {
+				return err
+			}
+			x.dropAttempt()
+			if err := x.pause(f.retry.backoff, deadline); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+var (
+	errOverload = &message.Reply{Status: 503, Reason: ReasonOverload, Cause: errors.New("memory limit is near")}
+	errDeadline = &message.Reply{Status: 504, Reason: http1.ReasonUpstreamTimeout, Cause: errors.New("the route's request timeout passed")}
+)
+
+// attempt is one try at one destination.
+func (x *exchange) attempt(f *Forward, deadline int64) error {
+	d, err := f.pick()
+	if err != nil {
+		return err
+	}
+	if d.failure != nil {
+		return d.failure
+	}
+	if len(d.filters) > 0 {
+		if err := x.apply(d.filters); err != nil {
+			return err
+		}
+	}
+	x.attempts = append(x.attempts, telemetry.Attempt{Backend: string(d.backend.Name)})
+	if len(x.attempts) > 1 {
+		x.attempts[len(x.attempts)-1].Begun = socket.Now() - x.Start
+	}
+	x.timeouts = http1.Timeouts{
+		Deadline: deadline, Response: responseTimeout, Body: bodyTimeout, Tunnel: x.config.server.TunnelTimeout,
+	}
+	if f.attempt > 0 {
+		if by := socket.Now() + f.attempt; deadline == 0 || by < deadline {
+			x.timeouts.Deadline = by
+		}
+	}
+	err = x.roundTrip(d.backend)
+	a := &x.attempts[len(x.attempts)-1]
+	if err != nil {
+		var reply *message.Reply
+		if errors.As(err, &reply) {
+			a.Reason = reply.Reason
+		}
+	} else {
+		a.Status = x.Response.Status
+		a.Answered = socket.Now() - x.Start
+	}
+	if d.stats != nil {
+		d.stats.Request(a.Status, socket.Now()-x.Start-a.Begun)
+	}
+	return err
+}
+
+// roundTrip talks to an endpoint of a backend. A pooled connection that turns
+// out to be closed is replaced, once, by one that is not.
+func (x *exchange) roundTrip(b *upstream.Backend) error {
+	// A request that cannot be sent twice must not meet a closed connection.
+	careful := x.Request.Body != nil || !idempotent(x.Request.Method)
+	for {
+		pool, err := b.Pick()
+		if err != nil {
+			return err
+		}
+		if x.conn, err = x.connect(b, pool, careful); err != nil {
+			return err
+		}
+		x.pool = pool
+		a := &x.attempts[len(x.attempts)-1]
+		a.Endpoint, a.Connected = pool.Address(), a.Begun
+		if !x.conn.Used() {
+			a.Connected = socket.Now() - x.Start
+		}
+		if err = x.conn.RoundTrip(&x.Exchange, &x.timeouts); err == nil || careful || !errors.Is(err, http1.ErrStale) {
+			return err
+		}
+		x.releaseUpstream(false)
+		careful = true
+	}
+}
+
+// connect takes a connection from the pool or makes one.
+func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, careful bool) (*http1.ClientConn, error) {
+	if c := pool.Get(careful); c != nil {
+		return c, nil
+	}
+	by := b.ConnectBy()
+	bounded := x.timeouts.Deadline != 0 && x.timeouts.Deadline < by
+	if bounded {
+		by = x.timeouts.Deadline
+	}
+	c, err := pool.Dial(by)
+	if err != nil && bounded && socket.Now() >= by {
+		return nil, errDeadline
+	}
+	return c, err
+}
+
+// releaseUpstream ends the use of the upstream connection. ok says that the
+// response was read to its end.
+func (x *exchange) releaseUpstream(ok bool) {
+	if x.conn == nil {
+		return
+	}
+	if x.conn.Finish(&x.Exchange, ok) {
+		x.pool.Put(x.conn)
+	} else {
+		x.pool.Lost()
+	}
+	x.conn, x.pool = nil, nil
+	x.Response.Body = nil
+}
+
+// idempotent reports whether a method may be sent twice (RFC 9110, section
+// 9.2.2).
+func idempotent(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
+		return true
+	}
+	return false
+}

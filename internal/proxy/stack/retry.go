@@ -1,0 +1,203 @@
+package stack
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"fsm/internal/proxy/buffer"
+	"fsm/internal/proxy/http1"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/socket"
+	"fsm/internal/proxy/upstream"
+)
+
+// prepareRetries makes the request repeatable, as far as that is wanted.
+func (x *exchange) prepareRetries(f *Forward) {
+	if f.retry.attempts > 0 && x.Request.Body != nil && x.Request.Upgrade == nil {
+		x.replay.begin(x.Request.Body)
+		x.Request.Body = &x.replay
+	}
+	for i := range f.destinations {
+		if len(f.destinations[i].filters) > 0 {
+			x.keepOriginal()
+			return
+		}
+	}
+}
+
+// keepOriginal remembers the request as it is now, for attempts at destinations
+// that change it differently.
+func (x *exchange) keepOriginal() {
+	r, o := &x.Request, &x.original
+	o.Method, o.Authority, o.Path, o.Query = r.Method, r.Authority, r.Path, r.Query
+	o.Header.CopyFrom(&r.Header)
+	x.level = len(x.applied)
+	x.kept = true
+}
+
+// again reports whether another attempt is to be made.
+func (x *exchange) again(f *Forward, try int, err error) bool {
+	if x.Request.Upgrade != nil && err == nil {
+		return false
+	}
+	if !f.retry.configured {
+		return try < connectTries && nothingSent(err) && x.moreEndpoints()
+	}
+	if try > f.retry.attempts {
+		return false
+	}
+	if err == nil {
+		return f.retry.codes[x.Response.Status] && x.repeatable()
+	}
+	var reply *message.Reply
+	if !errors.As(err, &reply) {
+		return false
+	}
+	switch reply.Reason {
+	case upstream.ReasonConnect, upstream.ReasonTLS:
+		return true
+	case http1.ReasonUpstreamReset:
+		return x.repeatable()
+	case http1.ReasonUpstreamTimeout:
+		// A backend that is slow counts as one that answers 504.
+		return f.retry.codes[504] && x.repeatable()
+	}
+	return false
+}
+
+// nothingSent reports that an attempt failed before a byte of the request left.
+func nothingSent(err error) bool {
+	var reply *message.Reply
+	return errors.As(err, &reply) && reply.Reason == upstream.ReasonConnect
+}
+
+// moreEndpoints reports whether the last attempt's backend has another endpoint.
+func (x *exchange) moreEndpoints() bool {
+	for i := range x.route.forward.destinations {
+		d := &x.route.forward.destinations[i]
+		if d.backend != nil && string(d.backend.Name) == x.attempts[len(x.attempts)-1].Backend {
+			return d.backend.Endpoints() > 1
+		}
+	}
+	return false
+}
+
+// repeatable reports whether the request can be sent once more.
+func (x *exchange) repeatable() bool {
+	if x.conn != nil && x.conn.Uploading() {
+		return false
+	}
+	return x.Request.Body == nil || x.Request.Body == message.Body(&x.replay) && x.replay.rewindable()
+}
+
+// dropAttempt clears up after an attempt that is to be repeated.
+func (x *exchange) dropAttempt() {
+	x.releaseUpstream(x.skipResponse())
+	x.Response.Header.Reset(nil)
+	x.Response.Status, x.Response.Body = 0, nil
+	if x.Request.Body == message.Body(&x.replay) {
+		x.replay.rewind()
+	}
+	if x.kept {
+		r, o := &x.Request, &x.original
+		r.Method, r.Authority, r.Path, r.Query = o.Method, o.Authority, o.Path, o.Query
+		r.Header.CopyFrom(&o.Header)
+		clear(x.applied[x.level:])
+		x.applied = x.applied[:x.level]
+	}
+}
+
+// skipResponse reads past the body of a response that is not wanted, if it is
+// there already, so that the connection can be used again.
+func (x *exchange) skipResponse() bool {
+	b := x.Response.Body
+	if x.conn == nil || x.Response.Status == 0 {
+		return false
+	}
+	for b != nil && b.Ready() {
+		if _, err := b.Next(); err != nil {
+			return err == io.EOF
+		}
+	}
+	return b == nil
+}
+
+// pause waits before the next attempt.
+func (x *exchange) pause(backoff time.Duration, deadline int64) error {
+	if deadline != 0 && socket.Now()+int64(backoff) >= deadline {
+		return errDeadline
+	}
+	if backoff > 0 {
+		time.Sleep(backoff)
+	}
+	return nil
+}
+
+// maxReplay is how much of a request body is kept for a retry. A longer one is
+// sent once.
+const maxReplay = buffer.Large
+
+// replayBody delivers a body and keeps it, to deliver it again.
+type replayBody struct {
+	source message.Body
+	kept   *buffer.Buffer
+	n      int  // bytes kept
+	pos    int  // next byte to deliver again
+	over   bool // the body outgrew what is kept
+	ended  bool
+}
+
+func (b *replayBody) begin(source message.Body) { *b = replayBody{source: source} }
+
+func (b *replayBody) end() {
+	b.kept.Put()
+	*b = replayBody{}
+}
+
+func (b *replayBody) rewindable() bool { return !b.over }
+
+func (b *replayBody) rewind() { b.pos = 0 }
+
+// Next implements message.Body.
+func (b *replayBody) Next() ([]byte, error) {
+	if b.pos < b.n {
+		data := b.kept.B[b.pos:b.n]
+		b.pos = b.n
+		return data, nil
+	}
+	if b.ended {
+		return nil, io.EOF
+	}
+	data, err := b.source.Next()
+	if err != nil {
+		b.ended = err == io.EOF
+		return nil, err
+	}
+	if b.over = b.over || b.n+len(data) > maxReplay; !b.over {
+		b.keep(data)
+	}
+	return data, nil
+}
+
+func (b *replayBody) keep(data []byte) {
+	if b.kept == nil || b.n+len(data) > len(b.kept.B) {
+		larger := buffer.Get(min(max(2*(b.n+len(data)), buffer.Small), maxReplay))
+		if b.kept != nil {
+			copy(larger.B, b.kept.B[:b.n])
+			b.kept.Put()
+		}
+		b.kept = larger
+	}
+	b.n += copy(b.kept.B[b.n:], data)
+	b.pos = b.n
+}
+
+// Ready implements message.Body.
+func (b *replayBody) Ready() bool { return b.pos < b.n || b.ended || b.source.Ready() }
+
+// Cancel implements message.Body.
+func (b *replayBody) Cancel() { b.source.Cancel() }
+
+// Trailer implements message.Body.
+func (b *replayBody) Trailer() *message.Header { return b.source.Trailer() }

@@ -1,0 +1,92 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/socket"
+)
+
+// Reasons for which a backend cannot be reached.
+const (
+	ReasonConnect     = "upstream_connect"
+	ReasonTLS         = "upstream_tls"
+	ReasonNoEndpoints = "no_endpoints"
+	ReasonDNS         = "upstream_dns"
+	ReasonUnknown     = "backend_unknown"
+)
+
+// dialer makes connections without keep-alive probes: pooled connections are
+// watched by the pool, and relays end when they idle.
+func dialer() *net.Dialer {
+	d := &net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(false)
+	return d
+}
+
+// dialTCP connects within the timeout.
+func dialTCP(addr netip.AddrPort, timeout time.Duration) (*net.TCPConn, error) {
+	d := dialer()
+	d.Timeout = timeout
+	return d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, addr)
+}
+
+// dialFast connects within about the timeout, without the timer and goroutine
+// that an exact one takes: the kernel gives up after a number of tries, which
+// wait 1, 2, 4 … seconds for an answer.
+func dialFast(addr netip.AddrPort, timeout time.Duration) (*net.TCPConn, error) {
+	tries := 1
+	for wait := 3 * time.Second; wait < timeout; wait = 2*wait + time.Second {
+		tries++
+	}
+	d := dialer()
+	d.Control = func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_SYNCNT, tries)
+		})
+	}
+	return d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, addr)
+}
+
+// connect makes a stream to an endpoint, with TLS if cfg is set, before the
+// deadline.
+func connect(k *socket.Keeper, addr netip.AddrPort, cfg *tls.Config, by int64) (*socket.Stream, error) {
+	tcp, err := dialTCP(addr, time.Duration(by-socket.Now()))
+	if err != nil {
+		return nil, connectError(addr, err)
+	}
+	sock, err := socket.NewConn(tcp, k, by)
+	if err != nil {
+		_ = tcp.Close()
+		return nil, connectError(addr, err)
+	}
+	stream := &socket.Stream{Sock: sock}
+	if cfg == nil {
+		return stream, nil
+	}
+	return handshake(stream, addr, cfg)
+}
+
+func handshake(stream *socket.Stream, addr netip.AddrPort, cfg *tls.Config) (*socket.Stream, error) {
+	stream.TLS = tls.Client(stream.Sock, cfg)
+	if err := stream.TLS.Handshake(); err != nil {
+		_ = stream.Sock.Close()
+		status := 502
+		if errors.Is(err, socket.ErrTimeout) {
+			status = 504
+		}
+		return nil, &message.Reply{Status: status, Reason: ReasonTLS, Cause: fmt.Errorf("TLS handshake with %s: %w", addr, err)}
+	}
+	return stream, nil
+}
+
+func connectError(addr netip.AddrPort, err error) *message.Reply {
+	return &message.Reply{Status: 503, Reason: ReasonConnect, Cause: fmt.Errorf("connect to %s: %w", addr, err)}
+}

@@ -1,0 +1,304 @@
+package upstream
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"weak"
+
+	"fsm/internal/ir"
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/pki"
+	"fsm/internal/proxy/socket"
+)
+
+// Registry owns all backends and pools of a proxy.
+type Registry struct {
+	keeper *socket.Keeper
+	names  *resolver
+
+	mu       sync.Mutex
+	snapshot *ir.Snapshot
+	backends map[ir.BackendName]*Backend
+	// gone are backends that no snapshot names any more but that something may
+	// still point to; when their names come back, so do they.
+	gone  map[ir.BackendName]weak.Pointer[Backend]
+	pools map[poolKey]*Pool
+}
+
+// NewRegistry makes an empty registry. Lookup resolves DNS names; nil stands for
+// the system's resolver.
+func NewRegistry(keeper *socket.Keeper, lookup Lookup) *Registry {
+	r := &Registry{
+		keeper:   keeper,
+		backends: map[ir.BackendName]*Backend{},
+		gone:     map[ir.BackendName]weak.Pointer[Backend]{},
+		pools:    map[poolKey]*Pool{},
+	}
+	r.names = newResolver(lookup, r.resolved)
+	keeper.EveryTick(r.sweep)
+	return r
+}
+
+// Close ends the resolving of names and closes idle connections.
+func (r *Registry) Close() {
+	r.names.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.pools {
+		p.close()
+	}
+}
+
+// Update makes the snapshot's backends the ones in force, next to those that
+// earlier ones had. A backend whose TLS settings cannot be used answers with a
+// failure and is reported.
+func (r *Registry) Update(s *ir.Snapshot) []ir.Failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.snapshot = s
+	r.names.want(dnsNames(s))
+	var failures []ir.Failure
+	for _, name := range slices.Sorted(maps.Keys(s.Backends)) {
+		if f := r.update(s.Backends[name]); f != nil {
+			failures = append(failures, *f)
+		}
+	}
+	return failures
+}
+
+// Retire takes the backends that the snapshot does not name out of use. It is
+// called when no route in force points to them any more.
+func (r *Registry) Retire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.dropPools()
+	for name, p := range r.gone {
+		if p.Value() == nil {
+			delete(r.gone, name)
+		}
+	}
+	for name, b := range r.backends {
+		if r.snapshot.Backends[name] == nil {
+			b.state.Store(unknownState(name))
+			delete(r.backends, name)
+			r.gone[name] = weak.Make(b)
+		}
+	}
+}
+
+// Get finds a backend of the snapshot in force.
+func (r *Registry) Get(name ir.BackendName) *Backend {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b := r.backends[name]; b != nil {
+		return b
+	}
+	b := r.gone[name].Value()
+	if b == nil {
+		b = &Backend{Name: name}
+		b.state.Store(unknownState(name))
+		r.gone[name] = weak.Make(b)
+	}
+	return b
+}
+
+// All lists the backends by name.
+func (r *Registry) All() []*Backend {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := slices.Collect(maps.Values(r.backends))
+	slices.SortFunc(list, func(a, b *Backend) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return list
+}
+
+// update brings one backend up to date.
+func (r *Registry) update(config *ir.Backend) *ir.Failure {
+	b := r.backends[config.Name]
+	if b == nil {
+		if b = r.gone[config.Name].Value(); b == nil {
+			b = &Backend{Name: config.Name}
+		}
+		delete(r.gone, config.Name)
+		r.backends[config.Name] = b
+	}
+	hash := r.hash(config)
+	if old := b.state.Load(); old != nil && old.hash == hash {
+		return nil
+	}
+	state, failure := r.build(config)
+	state.hash = hash
+	b.state.Store(state)
+	return failure
+}
+
+// hash covers everything a backend's state is made of.
+func (r *Registry) hash(config *ir.Backend) string {
+	var b strings.Builder
+	b.WriteString(config.Hash())
+	if e := r.snapshot.Endpoints[config.Endpoints]; e != nil {
+		b.WriteString(e.Hash())
+		for _, item := range e.Items {
+			if _, ok := address(item); !ok {
+				b.WriteString(r.names.version(item.Address))
+			}
+		}
+	}
+	if t := config.TLS; t != nil {
+		for _, name := range append(slices.Clone(t.Authorities), t.Certificate) {
+			if s := r.snapshot.Secrets[name]; s != nil {
+				b.WriteString(s.Hash())
+			}
+		}
+	}
+	return b.String()
+}
+
+func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
+	s := &backendState{config: config, connect: time.Duration(config.ConnectTimeout)}
+	if s.connect <= 0 {
+		s.connect = defaultConnect
+	}
+	if f := config.Failure; f != nil {
+		s.failure = &message.Reply{Status: int(f.Status), Reason: f.Reason}
+		return s, nil
+	}
+	var tlsConfig *tls.Config
+	var tlsHash string
+	if config.TLS != nil {
+		var err error
+		if tlsConfig, err = pki.ClientConfig(config.TLS, r.snapshot.Secrets, nil); err != nil {
+			s.failure = &message.Reply{Status: 503, Reason: ReasonTLS, Cause: err}
+			return s, &ir.Failure{
+				Resource: string(config.Name), Origins: []ir.Origin{config.Origin}, Reason: "InvalidTLS",
+				Message: "backend " + string(config.Name) + ": " + err.Error(),
+			}
+		}
+		tlsHash = r.tlsHash(config.TLS)
+	}
+	addrs, waiting, failed := r.addresses(config.Endpoints)
+	s.waiting = waiting
+	if len(addrs) == 0 && failed {
+		s.failure = errNoNames
+	}
+	for _, addr := range addrs {
+		s.pools = append(s.pools, r.pool(poolKey{addr, tlsHash}, tlsConfig))
+	}
+	return s, nil
+}
+
+// tlsHash tells TLS settings apart, material included.
+func (r *Registry) tlsHash(t *ir.BackendTLS) string {
+	data, err := json.Marshal(t)
+	if err != nil {
+		panic("upstream: TLS settings do not marshal: " + err.Error())
+	}
+	h := string(data)
+	for _, name := range append(slices.Clone(t.Authorities), t.Certificate) {
+		if s := r.snapshot.Secrets[name]; s != nil {
+			h += s.Hash()
+		}
+	}
+	return h
+}
+
+// addresses are the addresses of endpoints, each once and in order. waiting is
+// set while a name has not been resolved for the first time; failed says that
+// one could not be.
+func (r *Registry) addresses(name ir.EndpointsName) (addrs []netip.AddrPort, waiting <-chan struct{}, failed bool) {
+	e := r.snapshot.Endpoints[name]
+	if e == nil {
+		return nil, nil, false
+	}
+	seen := map[netip.AddrPort]bool{}
+	add := func(a netip.AddrPort) {
+		if !seen[a] {
+			seen[a] = true
+			addrs = append(addrs, a)
+		}
+	}
+	for _, item := range e.Items {
+		if a, ok := address(item); ok {
+			add(a)
+			continue
+		}
+		ips, pending := r.names.lookup(item.Address)
+		if pending != nil {
+			waiting = pending
+		}
+		failed = failed || len(ips) == 0
+		for _, ip := range ips {
+			add(netip.AddrPortFrom(ip, item.Port))
+		}
+	}
+	return addrs, waiting, failed
+}
+
+func (r *Registry) pool(key poolKey, cfg *tls.Config) *Pool {
+	p := r.pools[key]
+	if p == nil {
+		p = &Pool{key: key, keeper: r.keeper, tls: cfg}
+		r.pools[key] = p
+	}
+	return p
+}
+
+// dropPools closes the pools that no backend uses any more.
+func (r *Registry) dropPools() {
+	used := map[*Pool]bool{}
+	for _, b := range r.backends {
+		for _, p := range b.state.Load().pools {
+			used[p] = true
+		}
+	}
+	for key, p := range r.pools {
+		if !used[p] {
+			delete(r.pools, key)
+			p.close()
+		}
+	}
+}
+
+// resolved brings the backends behind a name up to date.
+func (r *Registry) resolved(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.snapshot == nil {
+		return
+	}
+	for _, config := range r.snapshot.Backends {
+		e := r.snapshot.Endpoints[config.Endpoints]
+		if e != nil && slices.ContainsFunc(e.Items, func(i ir.Endpoint) bool { return i.Address == name }) {
+			r.update(config) // its failures were reported when it was applied
+		}
+	}
+	r.dropPools()
+}
+
+// sweep closes connections that idled for too long.
+func (r *Registry) sweep(now int64) {
+	r.mu.Lock()
+	pools := slices.Collect(maps.Values(r.pools))
+	r.mu.Unlock()
+	for _, p := range pools {
+		p.sweep(now)
+	}
+}
+
+// dnsNames are the endpoints' addresses that have to be resolved.
+func dnsNames(s *ir.Snapshot) map[string]bool {
+	names := map[string]bool{}
+	for _, e := range s.Endpoints {
+		for _, item := range e.Items {
+			if _, ok := address(item); !ok {
+				names[item.Address] = true
+			}
+		}
+	}
+	return names
+}

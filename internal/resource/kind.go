@@ -1,0 +1,110 @@
+package resource
+
+import (
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Object is any user object.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Kind names a kind of object. The Go type of a kind is that of its newest
+// version; older served versions are decoded into it.
+type Kind struct {
+	// Name is the Kubernetes kind: "HTTPRoute".
+	Name string
+	// Group is the API group; empty for the core group.
+	Group string
+	// Versions are the served versions, newest first.
+	Versions []string
+	// Cluster is set for kinds without a namespace.
+	Cluster bool
+	// crd is the plural name in the file name of the kind's custom resource
+	// definition; empty for kinds that are built into Kubernetes.
+	crd string
+	// object is a zero value of the Go type.
+	object Object
+}
+
+// kinds is the one list of kinds that this build understands.
+var kinds = []Kind{
+	{Name: "Namespace", Versions: []string{"v1"}, Cluster: true, object: &corev1.Namespace{}},
+	{Name: "Service", Versions: []string{"v1"}, object: &corev1.Service{}},
+	{Name: "Secret", Versions: []string{"v1"}, object: &corev1.Secret{}},
+	{Name: "ConfigMap", Versions: []string{"v1"}, object: &corev1.ConfigMap{}},
+	{Name: "EndpointSlice", Group: discoveryv1.GroupName, Versions: []string{"v1"}, object: &discoveryv1.EndpointSlice{}},
+
+	{Name: "GatewayClass", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, Cluster: true, crd: "gatewayclasses", object: &gatewayv1.GatewayClass{}},
+	{Name: "Gateway", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "gateways", object: &gatewayv1.Gateway{}},
+	{Name: "ListenerSet", Group: gatewayv1.GroupName, Versions: []string{"v1"}, crd: "listenersets", object: &gatewayv1.ListenerSet{}},
+	{Name: "HTTPRoute", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "httproutes", object: &gatewayv1.HTTPRoute{}},
+	{Name: "GRPCRoute", Group: gatewayv1.GroupName, Versions: []string{"v1"}, crd: "grpcroutes", object: &gatewayv1.GRPCRoute{}},
+	{Name: "TLSRoute", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha3", "v1alpha2"}, crd: "tlsroutes", object: &gatewayv1.TLSRoute{}},
+	{Name: "TCPRoute", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha2"}, crd: "tcproutes", object: &gatewayv1.TCPRoute{}},
+	{Name: "UDPRoute", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha2"}, crd: "udproutes", object: &gatewayv1.UDPRoute{}},
+	{Name: "ReferenceGrant", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "referencegrants", object: &gatewayv1.ReferenceGrant{}},
+	{Name: "BackendTLSPolicy", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha3"}, crd: "backendtlspolicies", object: &gatewayv1.BackendTLSPolicy{}},
+}
+
+// Kinds lists what this build understands.
+func Kinds() []Kind { return append([]Kind(nil), kinds...) }
+
+// New returns an empty object of the kind.
+func (k Kind) New() Object {
+	return reflect.New(reflect.TypeOf(k.object).Elem()).Interface().(Object)
+}
+
+// newest is what the objects of a set carry as apiVersion and kind.
+func (k Kind) newest() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: k.Group, Version: k.Versions[0], Kind: k.Name}
+}
+
+// lookupKind finds a kind by group and name.
+func lookupKind(group, name string) (k Kind, ok bool) {
+	for _, k := range kinds {
+		if k.Group == group && k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
+
+// KindOf is the kind of an object, by its Go type; ok is false for types that
+// are not in the list.
+func KindOf(o Object) (k Kind, ok bool) {
+	t := reflect.TypeOf(o)
+	for _, k := range kinds {
+		if reflect.TypeOf(k.object) == t {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
+
+// Key identifies an object among all kinds.
+type Key struct {
+	Group, Kind, Namespace, Name string
+}
+
+// KeyOf is the key of an object.
+func KeyOf(o Object) Key {
+	k, _ := KindOf(o)
+	return Key{Group: k.Group, Kind: k.Name, Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// String is "Kind namespace/name".
+func (k Key) String() string {
+	if k.Namespace == "" {
+		return k.Kind + " " + k.Name
+	}
+	return k.Kind + " " + k.Namespace + "/" + k.Name
+}
