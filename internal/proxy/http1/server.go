@@ -60,6 +60,8 @@ type ServerConn struct {
 	// next is what to do when serveHeld returns, and ended why the connection did.
 	next  next
 	ended error
+	// drained is set while a held read is known to have left nothing behind.
+	drained bool
 }
 
 // next is what a connection needs outside of the held read.
@@ -87,7 +89,7 @@ func Serve(stream *socket.Stream, info *message.Connection, h Handler, closed fu
 // that are finished here.
 func (c *ServerConn) serve() {
 	for {
-		c.next = nextRequest
+		c.next, c.drained = nextRequest, false
 		if c.stream.TLS != nil || len(c.stream.Ahead()) > 0 {
 			for c.serveHeld() {
 			}
@@ -165,12 +167,18 @@ func (c *ServerConn) read() (again bool) {
 	} else {
 		sock.Enter(socket.Idle, sock.Coarse()+int64(cfg.IdleTimeout))
 	}
+	if c.drained {
+		c.drained = false
+		return true
+	}
 	c.in.lease(buffer.Small)
 	var n int
 	if c.stream.TLS != nil || len(c.stream.Ahead()) > 0 {
 		n, c.ended = c.stream.Read(c.in.buf.B)
 	} else if n, again, c.ended = sock.TryRead(c.in.buf.B); again {
 		return true
+	} else {
+		c.drained = n < len(c.in.buf.B)
 	}
 	c.in.took(n)
 	return false

@@ -134,3 +134,16 @@ func Ended(err error) bool {
 	var op *net.OpError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op)
 }
+
+// Wrap makes a Conn of a connection.
+func Wrap(c net.Conn) *Conn { return newConn(c, nil) }
+
+// Peeked is the connection, with what was read ahead.
+func (c *Conn) Peeked() net.Conn { return peeked{c.Conn, c.R} }
+
+type peeked struct {
+	net.Conn
+	r io.Reader
+}
+
+func (p peeked) Read(b []byte) (int, error) { return p.r.Read(b) }

@@ -261,10 +261,12 @@ func (c *Conn) finishRead(err error) (int, error) {
 }
 
 // Hold runs step, and runs it again each time the connection becomes readable,
-// until step returns false. All of it is one read operation: readiness that comes
-// while step works is not lost, so step need not read once more to find nothing
-// before it waits. step reads with TryRead and may block on other connections,
-// but must not read from this one in another way, nor close it.
+// until step returns false. All of it is one read operation: bytes that come while
+// step works are not missed, so after a read that did not fill its buffer step
+// need not read once more, to find nothing, before it waits. Only an end of stream
+// that came together with the last bytes goes unnoticed until the connection is
+// parked. step reads with TryRead and may block on other connections, but must not
+// read from this one in another way, nor close it.
 //
 // An error is why waiting ended, as for Read.
 func (c *Conn) Hold(step func() (wait bool)) error {

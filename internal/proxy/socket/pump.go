@@ -13,9 +13,8 @@ import (
 
 // Pump is one direction of a relay between two plain connections.
 //
-// It waits without a buffer, reads without looking twice, and moves bulk through
-// a pipe in the kernel, so that a relay that carries small messages costs two
-// calls for each, and one that carries much never copies it.
+// It waits without a buffer, and moves bulk through a pipe in the kernel: a relay
+// that idles costs next to no memory, and one that carries much never copies it.
 type Pump struct {
 	Dst, Src *Conn
 	// Active, shared by both directions, is when a byte last moved.
@@ -78,9 +77,9 @@ func (p *Pump) count(n int) {
 	p.Active.Store(p.Src.keeper.Coarse())
 }
 
-// step runs inside one long read operation, so that readiness that comes while
-// it writes is not lost; a short read is therefore believed to have emptied the
-// socket. It returns true when the pump has to end.
+// step reads until there is nothing more. A short read is not believed to have
+// emptied the socket: the end of the stream often comes together with the last
+// bytes, and is not announced again. It returns true when the pump has to end.
 func (p *Pump) step(fd uintptr) bool {
 	for {
 		if p.full >= bulkAfter {
@@ -107,11 +106,9 @@ func (p *Pump) step(fd uintptr) bool {
 		if p.err != nil {
 			return true
 		}
-		if n < buffer.Medium {
+		if p.full++; n < buffer.Medium {
 			p.full = 0
-			return false
 		}
-		p.full++
 	}
 }
 

@@ -1,0 +1,142 @@
+package project
+
+import (
+	"maps"
+	"slices"
+
+	"fsm/internal/ir"
+)
+
+// Node is a proxy, as far as its snapshot depends on it.
+type Node struct {
+	// Name is for logs and reports.
+	Name string
+	Role Role
+	// Gateways that the proxy serves; nil means all.
+	Gateways []ir.GatewayName
+	// Bind are the addresses of Gateways that ask for none. Empty, or an empty
+	// address, means all addresses of the machine.
+	Bind []string
+}
+
+// Role is what a proxy is there for.
+type Role string
+
+// RoleGateway serves Gateways.
+const RoleGateway Role = "gateway"
+
+// Project returns the sealed snapshot for a node.
+func Project(mesh *ir.Mesh, node Node) *ir.Snapshot {
+	s := &ir.Snapshot{
+		Tables:    map[ir.TableName]*ir.RouteTable{},
+		Backends:  map[ir.BackendName]*ir.Backend{},
+		Endpoints: map[ir.EndpointsName]*ir.Endpoints{},
+		Secrets:   map[ir.SecretName]*ir.Secret{},
+	}
+	if node.Role == RoleGateway {
+		s.Listeners, s.Conflicts = gatewayListeners(mesh, node)
+	}
+	r := reach{mesh: mesh, snapshot: s}
+	for _, l := range s.Listeners {
+		r.listener(l)
+	}
+	s.Seal()
+	return s
+}
+
+// reach adds to a snapshot what can be reached from its listeners.
+type reach struct {
+	mesh     *ir.Mesh
+	snapshot *ir.Snapshot
+}
+
+func (r reach) listener(l *ir.Listener) {
+	for _, c := range l.Chains {
+		r.serverTLS(c.TLS)
+		if c.Relay != nil {
+			r.destinations(c.Relay.Route.Destinations)
+			continue
+		}
+		for _, v := range c.HTTP.VirtualHosts {
+			for _, h := range v.Hosts {
+				r.table(h.Table)
+			}
+		}
+	}
+}
+
+func (r reach) serverTLS(t *ir.ServerTLS) {
+	if t == nil {
+		return
+	}
+	r.secrets(t.Certificates)
+	if t.Clients != nil {
+		r.secrets(t.Clients.Authorities)
+	}
+}
+
+func (r reach) secrets(names []ir.SecretName) {
+	for _, name := range names {
+		if s := r.mesh.Secrets[name]; s != nil {
+			r.snapshot.Secrets[name] = s
+		}
+	}
+}
+
+func (r reach) table(name ir.TableName) {
+	t := r.mesh.Tables[name]
+	if t == nil || r.snapshot.Tables[name] != nil {
+		return
+	}
+	r.snapshot.Tables[name] = t
+	for _, route := range t.Routes {
+		r.filters(route.Filters)
+		if forward, ok := route.Action.(*ir.Forward); ok {
+			r.destinations(forward.Destinations)
+		}
+	}
+}
+
+func (r reach) filters(filters ir.Filters) {
+	for _, f := range filters {
+		if mirror, ok := f.(*ir.Mirror); ok {
+			r.backend(mirror.Backend)
+		}
+	}
+}
+
+func (r reach) destinations(destinations []ir.Destination) {
+	for _, d := range destinations {
+		if d.Failure == nil {
+			r.backend(d.Backend)
+		}
+		r.filters(d.Filters)
+	}
+}
+
+func (r reach) backend(name ir.BackendName) {
+	b := r.mesh.Backends[name]
+	if b == nil || r.snapshot.Backends[name] != nil {
+		return
+	}
+	r.snapshot.Backends[name] = b
+	if e := r.mesh.Endpoints[b.Endpoints]; e != nil {
+		r.snapshot.Endpoints[b.Endpoints] = e
+	}
+	if b.TLS != nil {
+		r.secrets(b.TLS.Authorities)
+		if b.TLS.Certificate != "" {
+			r.secrets([]ir.SecretName{b.TLS.Certificate})
+		}
+	}
+}
+
+// selected are the Gateways of a node, oldest first.
+func selected(mesh *ir.Mesh, node Node) []*ir.Gateway {
+	gateways := slices.Collect(maps.Values(mesh.Gateways))
+	if node.Gateways != nil {
+		gateways = slices.DeleteFunc(gateways, func(g *ir.Gateway) bool { return !slices.Contains(node.Gateways, g.Name) })
+	}
+	slices.SortFunc(gateways, byAge)
+	return gateways
+}

@@ -1,0 +1,55 @@
+package report
+
+import (
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/ir"
+	"fsm/internal/resource"
+)
+
+// Report is what a translation has to say about the objects of a set. Its
+// values are shared between reports and must not be changed.
+type Report struct {
+	Classes      map[resource.Key]*gatewayv1.GatewayClassStatus
+	Gateways     map[resource.Key]*gatewayv1.GatewayStatus
+	ListenerSets map[resource.Key]*gatewayv1.ListenerSetStatus
+	// Routes of all kinds.
+	Routes   map[resource.Key]*gatewayv1.RouteStatus
+	Policies map[resource.Key]*gatewayv1.PolicyStatus
+	// Warnings name, for each object, the field and how to mend it.
+	Warnings map[resource.Key][]string
+	// Problems are those of the set: objects that were refused, and more warnings.
+	Problems []resource.Problem
+	// Users are, for each Secret and ConfigMap, the listeners that cannot serve
+	// without it.
+	Users map[ir.Origin][]Listener
+	// Attached are the accepted ListenerSets of each Gateway.
+	Attached map[resource.Key][]resource.Key
+}
+
+// Listener names a listener of a Gateway or of a ListenerSet.
+type Listener struct {
+	Object resource.Key
+	Name   gatewayv1.SectionName
+}
+
+// New returns a Report without objects, with room for so many routes.
+func New(routes int) *Report {
+	return &Report{
+		Classes:      map[resource.Key]*gatewayv1.GatewayClassStatus{},
+		Gateways:     map[resource.Key]*gatewayv1.GatewayStatus{},
+		ListenerSets: map[resource.Key]*gatewayv1.ListenerSetStatus{},
+		Routes:       make(map[resource.Key]*gatewayv1.RouteStatus, routes),
+		Policies:     map[resource.Key]*gatewayv1.PolicyStatus{},
+		Warnings:     map[resource.Key][]string{},
+		Users:        map[ir.Origin][]Listener{},
+		Attached:     map[resource.Key][]resource.Key{},
+	}
+}
+
+// Warn adds warnings about an object.
+func (r *Report) Warn(object resource.Key, warnings ...string) {
+	if len(warnings) > 0 {
+		r.Warnings[object] = append(r.Warnings[object], warnings...)
+	}
+}

@@ -1,0 +1,89 @@
+package translate_test
+
+import (
+	"encoding/json"
+	"flag"
+	"slices"
+	"strings"
+	"testing"
+
+	"fsm/internal/golden"
+	"fsm/internal/ir"
+	"fsm/internal/project"
+	"fsm/internal/resource"
+	"fsm/internal/translate"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations in testdata")
+
+// TestGolden is the specification of the translation, case by case. A case may
+// have a section "config" with lines such as "restricted-dns"; "unchecked" means
+// that the input goes past the defaults and rules of the CRDs.
+func TestGolden(t *testing.T) {
+	cases, err := golden.Load("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			set := decode(c.Input)
+			if configured(c, "unchecked") {
+				set = decodeUnchecked(c.Input)
+			}
+			mesh, rep := translate.Translate(set, translate.Config{
+				Standalone: !configured(c, "cluster"),
+				DNS:        translate.DNS{Restricted: configured(c, "restricted-dns")},
+			})
+			snapshot := project.Project(mesh, everything)
+			c.Check(t, *update,
+				golden.Section{Name: "node", Text: formatSnapshot(t, snapshot)},
+				golden.Section{Name: "conditions", Text: rep.Apply(snapshot.Conflicts).String()},
+			)
+			checkMarshal(t, snapshot)
+		})
+	}
+}
+
+// everything is a node that serves all Gateways.
+var everything = project.Node{Name: "test", Role: project.RoleGateway}
+
+func decode(data []byte) *resource.Set {
+	objects, problems := resource.Decode("input.yaml", data)
+	return resource.NewSet(objects, problems...)
+}
+
+func configured(c *golden.Case, setting string) bool {
+	text, _ := c.Section("config")
+	return slices.Contains(strings.Fields(text), setting)
+}
+
+// formatSnapshot adds the options of listeners, which the format leaves out.
+func formatSnapshot(t *testing.T, s *ir.Snapshot) string {
+	text := ir.Format(s)
+	for _, l := range s.Listeners {
+		if l.Options != nil {
+			options, err := json.Marshal(l.Options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += "options  " + string(l.Name) + "  " + string(options) + "\n"
+		}
+	}
+	return text
+}
+
+// checkMarshal makes sure that what was translated can travel.
+func checkMarshal(t *testing.T, s *ir.Snapshot) {
+	t.Helper()
+	data, err := ir.MarshalSecrets(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := ir.Unmarshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.Version != s.Version {
+		t.Errorf("version %s became %s on the way", s.Version, back.Version)
+	}
+}
