@@ -188,8 +188,7 @@ func (c *ClientConn) upload(body message.Body, w *bodyWriter, pending []byte) er
 		}
 	}
 	err := w.copy(body)
-	var failed readError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[readError](err); ok {
 		// No answer to a broken request is worth waiting for.
 		c.stream.Sock.Abort()
 		return failed.error

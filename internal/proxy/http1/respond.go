@@ -73,8 +73,7 @@ func (c *ServerConn) sent(err error) error {
 		return nil
 	}
 	c.keep = false
-	var failed readError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[readError](err); ok {
 		return failed.error
 	}
 	return &message.Reply{Reason: ReasonClientClosed, Cause: fmt.Errorf("write response: %w", err)}

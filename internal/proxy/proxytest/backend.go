@@ -23,8 +23,19 @@ type Backend struct {
 }
 
 // Serve starts a backend that serves each connection with the function, in a
-// goroutine, until the test ends.
+// goroutine, until the test ends. It records what it reads.
 func Serve(t testing.TB, serve func(c *Conn)) *Backend {
+	t.Helper()
+	return start(t, serve, true)
+}
+
+// ServeLoad is Serve for a backend that gets too much to record it.
+func ServeLoad(t testing.TB, serve func(c *Conn)) *Backend {
+	t.Helper()
+	return start(t, serve, false)
+}
+
+func start(t testing.TB, serve func(c *Conn), record bool) *Backend {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,7 +55,11 @@ func Serve(t testing.TB, serve func(c *Conn)) *Backend {
 			b.mu.Unlock()
 			wg.Go(func() {
 				defer c.Close()
-				serve(newConn(c, b))
+				if record {
+					serve(newConn(c, b))
+				} else {
+					serve(newConn(c, nil))
+				}
 				b.mu.Lock()
 				delete(b.open, c)
 				b.mu.Unlock()

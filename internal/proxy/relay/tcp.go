@@ -43,8 +43,7 @@ func (t *TCP) Serve(client *socket.Stream, info *message.Connection, closed func
 		err = s.relay()
 		_ = s.backend.Close()
 	}
-	var reply *message.Reply
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[*message.Reply](err); ok {
 		s.reason = reply.Reason
 		cfg.stats.Reply(reply.Reason)
 		// Tell the client at once that there is nobody, rather than an empty answer.

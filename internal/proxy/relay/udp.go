@@ -97,8 +97,7 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 	}
 	backend, err := cfg.dialUDP()
 	if err != nil {
-		var reply *message.Reply
-		if errors.As(err, &reply) {
+		if reply, ok := errors.AsType[*message.Reply](err); ok {
 			cfg.stats.Reply(reply.Reason)
 		}
 		return nil

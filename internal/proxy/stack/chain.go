@@ -59,7 +59,7 @@ type Settings struct {
 
 // Compile puts the chain's configuration into a generation that is being built.
 func (h *HTTP) Compile(s Settings, g *Generation) error {
-	c := &httpConfig{server: serverConfig(&s.Options)}
+	c := &httpConfig{server: ServerConfig(&s.Options)}
 	var err error
 	if c.trust, err = compileTrust(&s.Options); err != nil {
 		return err
@@ -124,7 +124,8 @@ func (h *HTTP) virtualHost(v ir.VirtualHost, s *Settings) *virtualHost {
 	return host
 }
 
-func serverConfig(o *ir.Options) http1.ServerConfig {
+// ServerConfig is what resolved options mean to the codec.
+func ServerConfig(o *ir.Options) http1.ServerConfig {
 	c := http1.ServerConfig{
 		Limits:        http1.Limits{Bytes: int(o.MaxHeaderBytes), Fields: int(o.MaxHeaderFields)},
 		HeaderTimeout: time.Duration(o.HeaderTimeout),

@@ -86,8 +86,7 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 	err = x.roundTrip(d.backend)
 	a := &x.attempts[len(x.attempts)-1]
 	if err != nil {
-		var reply *message.Reply
-		if errors.As(err, &reply) {
+		if reply, ok := errors.AsType[*message.Reply](err); ok {
 			a.Reason = reply.Reason
 		}
 	} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 
+	"fsm/internal/ir"
 	"fsm/internal/proxy/message"
 )
 
@@ -23,26 +24,40 @@ var (
 func identify() layer {
 	return func(next handler) handler {
 		return func(x *exchange) error {
-			x.Client, x.Secure = x.Connection.Remote.Addr(), x.Connection.Secure
-			trust := &x.config.trust
-			if trust.enabled() && trust.accept(x) {
-				return next(x)
-			}
-			h := &x.Request.Header
-			h.RemoveID(message.HeaderForwarded)
-			h.RemoveID(message.HeaderXForwardedFor)
-			h.RemoveID(message.HeaderXForwardedProto)
-			h.RemoveID(message.HeaderXForwardedHost)
-			h.RemoveID(message.HeaderXForwardedPort)
-			h.RemoveID(message.HeaderXForwardedOther)
-			h.RemoveID(message.HeaderXRealIP)
-			h.Add(&forwardedForName, x.Connection.RemoteText)
-			h.Add(&forwardedProtoName, schemeOf(x.Secure))
-			if len(x.Request.Authority) > 0 {
-				h.Add(&forwardedHostName, x.Request.Authority)
-			}
+			x.config.trust.identify(&x.Exchange)
 			return next(x)
 		}
+	}
+}
+
+// Identify does to a request what identify does under the given options, for
+// whoever wants to know what a route would be looked for with.
+func Identify(x *message.Exchange, o *ir.Options) error {
+	t, err := compileTrust(o)
+	if err != nil {
+		return err
+	}
+	t.identify(x)
+	return nil
+}
+
+func (t *trust) identify(x *message.Exchange) {
+	x.Client, x.Secure = x.Connection.Remote.Addr(), x.Connection.Secure
+	if t.enabled() && t.accept(x) {
+		return
+	}
+	h := &x.Request.Header
+	h.RemoveID(message.HeaderForwarded)
+	h.RemoveID(message.HeaderXForwardedFor)
+	h.RemoveID(message.HeaderXForwardedProto)
+	h.RemoveID(message.HeaderXForwardedHost)
+	h.RemoveID(message.HeaderXForwardedPort)
+	h.RemoveID(message.HeaderXForwardedOther)
+	h.RemoveID(message.HeaderXRealIP)
+	h.Add(&forwardedForName, x.Connection.RemoteText)
+	h.Add(&forwardedProtoName, schemeOf(x.Secure))
+	if len(x.Request.Authority) > 0 {
+		h.Add(&forwardedHostName, x.Request.Authority)
 	}
 }
 
@@ -64,7 +79,7 @@ func (t *trust) enabled() bool { return t.hops > 0 || len(t.proxies) > 0 }
 // accept takes the client from the headers that trusted proxies wrote, and adds
 // the peer to them. It fails closed: false means that the headers are not to be
 // believed.
-func (t *trust) accept(x *exchange) bool {
+func (t *trust) accept(x *message.Exchange) bool {
 	h := &x.Request.Header
 	list, _, ok := h.Joined(&forwardedForName, nil)
 	if !ok {
@@ -97,7 +112,7 @@ func (t *trust) accept(x *exchange) bool {
 }
 
 // appendForwarded adds this hop to a Forwarded header (RFC 7239).
-func (t *trust) appendForwarded(b []byte, x *exchange) []byte {
+func (t *trust) appendForwarded(b []byte, x *message.Exchange) []byte {
 	b = append(b, ", for="...)
 	peer := x.Connection.Remote.Addr()
 	if peer.Is6() {

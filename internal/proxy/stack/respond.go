@@ -28,8 +28,11 @@ func send() layer {
 				err = x.Downstream.Respond(&x.Response)
 			}
 			x.releaseUpstream(err == nil)
-			var reply *message.Reply
-			if err == nil || !errors.As(err, &reply) {
+			if err == nil {
+				return nil
+			}
+			reply, ok := errors.AsType[*message.Reply](err)
+			if !ok {
 				return err
 			}
 			x.Reason, x.cause = reply.Reason, reply.Cause
@@ -49,8 +52,8 @@ func respond() layer {
 	return func(next handler) handler {
 		return func(x *exchange) error {
 			if err := next(x); err != nil {
-				var reply *message.Reply
-				if !errors.As(err, &reply) {
+				reply, ok := errors.AsType[*message.Reply](err)
+				if !ok {
 					reply = &message.Reply{Status: 500, Reason: ReasonInternal, Cause: err}
 				}
 				x.Reason, x.cause = reply.Reason, reply.Cause

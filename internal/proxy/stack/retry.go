@@ -42,7 +42,7 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 		return false
 	}
 	if !f.retry.configured {
-		return try < connectTries && nothingSent(err) && x.moreEndpoints()
+		return err != nil && try < connectTries && nothingSent(err) && x.moreEndpoints()
 	}
 	if try > f.retry.attempts {
 		return false
@@ -50,8 +50,8 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 	if err == nil {
 		return f.retry.codes[x.Response.Status] && x.repeatable()
 	}
-	var reply *message.Reply
-	if !errors.As(err, &reply) {
+	reply, ok := errors.AsType[*message.Reply](err)
+	if !ok {
 		return false
 	}
 	switch reply.Reason {
@@ -68,8 +68,8 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 
 // nothingSent reports that an attempt failed before a byte of the request left.
 func nothingSent(err error) bool {
-	var reply *message.Reply
-	return errors.As(err, &reply) && reply.Reason == upstream.ReasonConnect
+	reply, ok := errors.AsType[*message.Reply](err)
+	return ok && reply.Reason == upstream.ReasonConnect
 }
 
 // moreEndpoints reports whether the last attempt's backend has another endpoint.
