@@ -17,6 +17,7 @@ import (
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/stack"
 	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/tracing"
 	"fsm/internal/proxy/upstream"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	AccessLogFields []string
 	// Telemetry says how much to count.
 	Telemetry telemetry.Config
+	// Tracer makes spans; nil for none.
+	Tracer *tracing.Tracer
 	// Lookup resolves DNS names; nil stands for the system's resolver.
 	Lookup upstream.Lookup
 	// MemoryLimit in bytes, near which new work is refused; 0 for none.
@@ -87,6 +90,7 @@ func New(c Config) (*Proxy, error) {
 	p.sockets = listen.NewSockets(keeper, p.stats, c.Log)
 	mirrors := &stack.Mirrors{Upstream: p.upstream, Stats: p.stats}
 	p.env.Upstream, p.env.Stats, p.env.Log, p.env.LogByDefault = p.upstream, p.stats, p.accessLog, p.accessLog != nil
+	p.env.Tracer = c.Tracer
 	p.env.Overloaded = p.memory.Exceeded
 	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N}
 	p.env.Current.Store(&stack.Generation{})

@@ -13,5 +13,7 @@ func (o *Options) Bind(f *pflag.FlagSet) {
 	f.IntVar(&o.MaxSeries, "max-series", o.MaxSeries, "routes, and backends, with figures of their own; the rest share one")
 	f.DurationVar(&o.DrainNotice, "drain-notice", o.DrainNotice, "how long to go on as before after SIGTERM, while not ready")
 	f.DurationVar(&o.DrainTimeout, "drain-timeout", o.DrainTimeout, "when to end after SIGTERM, whatever is still in progress")
+	f.StringVar(&o.OTLP, "otlp-endpoint", o.OTLP, "URL of a collector that takes traces by OTLP over HTTP; none if not given")
+	f.Float64Var(&o.TraceRatio, "trace-ratio", o.TraceRatio, "share of the traces that begin here which are recorded")
 	f.StringVar(&o.DNS, "dns", o.DNS, "name server for backends, ADDRESS[:PORT]; the system's resolver if not given")
 }

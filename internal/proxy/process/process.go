@@ -18,6 +18,7 @@ import (
 	"fsm/internal/proxy"
 	"fsm/internal/proxy/admin"
 	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/tracing"
 	"fsm/internal/proxy/upstream"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	// resolver.
 	DNS string
 
+	// OTLP is the URL of a collector for traces; empty for none. TraceRatio of the
+	// traces that begin here are recorded.
+	OTLP       string
+	TraceRatio float64
+
 	Log   *slog.Logger
 	Level *slog.LevelVar
 	// Stdout is for the access log.
@@ -56,7 +62,7 @@ type Options struct {
 // Defaults are the options as the flags have them.
 func Defaults() Options {
 	return Options{
-		Admin: "127.0.0.1:15000", AccessLog: "off", MaxSeries: 1000,
+		Admin: "127.0.0.1:15000", AccessLog: "off", MaxSeries: 1000, TraceRatio: 1,
 		DrainNotice: 5 * time.Second, DrainTimeout: 30 * time.Second,
 	}
 }
@@ -72,9 +78,15 @@ func Run(ctx context.Context, o Options, feed Feed) error {
 		return err
 	}
 	defer closeLog()
+	tracer, closeTracer, err := newTracer(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer closeTracer()
 	p, err := proxy.New(proxy.Config{
 		Log: o.Log, AccessLog: accessLog, AccessLogFields: o.AccessLogFields,
 		Telemetry:   telemetry.Config{Routes: o.RouteMetrics, Backends: o.BackendMetrics, MaxParts: o.MaxSeries},
+		Tracer:      tracer,
 		Lookup:      lookup(o.DNS),
 		MemoryLimit: proxy.LimitMemory(),
 	})
@@ -119,6 +131,29 @@ func openAccessLog(o Options) (w io.Writer, closeLog func(), err error) {
 		return nil, nil, fmt.Errorf("open access log: %w", err)
 	}
 	return f, func() { _ = f.Close() }, nil
+}
+
+// flushTraces bounds how long the end of the process waits for the collector.
+const flushTraces = 2 * time.Second
+
+func newTracer(ctx context.Context, o Options) (t *tracing.Tracer, closeTracer func(), err error) {
+	if o.OTLP == "" {
+		return nil, func() {}, nil
+	}
+	t, err = tracing.New(ctx, tracing.Config{
+		Endpoint: o.OTLP, Ratio: o.TraceRatio, Service: "fsm-proxy",
+		Warn: func(err error) { o.Log.Warn("traces are lost", "error", err) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTraces)
+		defer cancel()
+		if err := t.Close(ctx); err != nil {
+			o.Log.Warn("traces are lost", "error", err)
+		}
+	}, nil
 }
 
 // lookup resolves with a name server of its own.

@@ -10,6 +10,7 @@ import (
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/route"
 	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/tracing"
 	"fsm/internal/proxy/upstream"
 )
 
@@ -23,6 +24,8 @@ type Env struct {
 	Log *telemetry.AccessLog
 	// LogByDefault says whether listeners that do not say are logged.
 	LogByDefault bool
+	// Tracer makes spans; nil for none.
+	Tracer *tracing.Tracer
 	// Filters is what filters are handed.
 	Filters *filter.Env
 	// Overloaded reports that no new work should be taken on.

@@ -7,6 +7,7 @@ import (
 	"fsm/internal/proxy/http1"
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/tracing"
 	"fsm/internal/proxy/upstream"
 )
 
@@ -28,6 +29,7 @@ type exchange struct {
 	pool     *upstream.Pool
 	timeouts http1.Timeouts
 	attempts []telemetry.Attempt
+	span     *tracing.Request // nil when not traced
 	logged   telemetry.Record // made for the log, here so that it costs no memory
 	replay   replayBody
 	copies   copyBody

@@ -83,6 +83,7 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 			x.timeouts.Deadline = by
 		}
 	}
+	span := x.traceAttempt()
 	err = x.roundTrip(d.backend)
 	a := &x.attempts[len(x.attempts)-1]
 	if err != nil {
@@ -93,6 +94,7 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 		a.Status = x.Response.Status
 		a.Answered = socket.Now() - x.Start
 	}
+	endAttempt(span, a)
 	if d.stats != nil {
 		d.stats.Request(a.Status, socket.Now()-x.Start-a.Begun)
 	}

@@ -6,6 +6,7 @@ func gatewayHTTP(env *Env) handler {
 		forward(env), // to a backend, again if the route says so
 
 		observe(env), // outermost: figures and log see how it all ended
+		traced(env),  // a span, if there is a tracer
 		send(),       // to the client, streaming the body
 		respond(),    // errors become responses, and filters see the response
 		identify(),   // whose request it is, and what the backend is told about that

@@ -15,10 +15,7 @@ func observe(env *Env) layer {
 			err := next(x)
 			duration := socket.Now() - x.Start
 			stats := x.host.stats
-			status := x.Response.Status
-			if status < 200 && !x.Response.Upgraded {
-				status = 0 // nothing final could be sent
-			}
+			status := x.finalStatus()
 			received, sent := x.Downstream.Moved()
 			stats.Request(status, duration, received, sent)
 			if x.Reason != "" {
@@ -33,6 +30,14 @@ func observe(env *Env) layer {
 			return err
 		}
 	}
+}
+
+// finalStatus is that of the response; 0 when nothing final could be sent.
+func (x *exchange) finalStatus() int {
+	if x.Response.Status < 200 && !x.Response.Upgraded {
+		return 0
+	}
+	return x.Response.Status
 }
 
 var refererName = message.MakeName("Referer")

@@ -14,7 +14,6 @@ const (
 	ReasonNoHost      = "no_host"
 	ReasonNoRoute     = "no_route"
 	ReasonMisdirected = "misdirected"
-	ReasonTimeout     = "request_timeout_upstream"
 	ReasonInternal    = "internal"
 	ReasonOverload    = "overload"
 )
