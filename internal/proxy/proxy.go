@@ -13,6 +13,7 @@ import (
 	"fsm/internal/ir"
 	"fsm/internal/proxy/filter"
 	"fsm/internal/proxy/listen"
+	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/relay"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/stack"
@@ -48,7 +49,7 @@ type Proxy struct {
 	sockets   *listen.Sockets
 	env       stack.Env
 	relays    relay.Env
-	memory    memoryWatch
+	memory    overload.Memory
 
 	mu     sync.Mutex // held while a snapshot is applied
 	tables map[ir.TableName]*stack.Table
@@ -83,15 +84,16 @@ func New(c Config) (*Proxy, error) {
 			return nil, fmt.Errorf("start proxy: %w", err)
 		}
 	}
-	p.memory.limit = c.MemoryLimit
-	keeper.EveryTick(func(int64) { p.memory.look() })
+	p.memory.Limit = c.MemoryLimit
+	keeper.EveryTick(func(int64) { p.memory.Look() })
 	keeper.EveryTick(p.sweepUDP)
 	p.upstream = upstream.NewRegistry(keeper, c.Lookup)
-	p.sockets = listen.NewSockets(keeper, p.stats, c.Log)
+	p.memory.Shrink = p.upstream.CloseIdle
+	p.sockets = listen.NewSockets(keeper, p.stats, &p.memory, c.Log)
 	mirrors := &stack.Mirrors{Upstream: p.upstream, Stats: p.stats}
 	p.env.Upstream, p.env.Stats, p.env.Log, p.env.LogByDefault = p.upstream, p.stats, p.accessLog, p.accessLog != nil
 	p.env.Tracer = c.Tracer
-	p.env.Overloaded = p.memory.Exceeded
+	p.env.Memory = &p.memory
 	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N}
 	p.env.Current.Store(&stack.Generation{})
 	p.relays = relay.Env{Upstream: p.upstream, Stats: p.stats, Log: p.accessLog, LogByDefault: p.accessLog != nil}

@@ -49,7 +49,7 @@ func (c *ServerConn) Respond(r *message.Response) error {
 	case r.Length < 0:
 		f.chunked = true
 	}
-	c.keep = c.keep && !c.stream.Sock.Draining() && c.mayKeep()
+	c.keep = c.keep && !c.x.Close && !c.stream.Sock.Draining() && c.mayKeep()
 	f.close = !c.keep
 	f.keepAlive = c.keep && c.req.Version10
 

@@ -21,6 +21,7 @@ const (
 	ReasonNoServerName   = "no_server_name"
 	ReasonHandshake      = "tls_handshake"
 	ReasonOpeningTimeout = "opening_timeout"
+	ReasonOverload       = "overload"
 )
 
 // accept takes connections until the socket is closed.
@@ -50,7 +51,9 @@ func (l *listener) admit(tcp *net.TCPConn) bool {
 	options := &l.current.Load().options
 	reason := ""
 	all, own := l.owner.open.Add(1), l.stats.Open.Add(1)
-	if all > MaxOpen || own > int64(options.MaxConnections) {
+	if l.owner.memory.Full() {
+		reason = ReasonOverload
+	} else if all > MaxOpen || own > int64(options.MaxConnections) {
 		reason = ReasonMaxConnections
 	} else if limit := options.MaxConnectionsPerAddress; limit > 0 && !l.countAddress(remote(tcp).Addr(), int(limit)) {
 		reason = ReasonMaxPerAddress

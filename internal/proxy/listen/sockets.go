@@ -15,6 +15,7 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/route"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/telemetry"
@@ -46,6 +47,7 @@ const MaxOpen = 50_000
 type Sockets struct {
 	keeper *socket.Keeper
 	stats  *telemetry.Registry
+	memory *overload.Memory
 	log    *slog.Logger
 	open   atomic.Int64
 	wg     sync.WaitGroup
@@ -55,8 +57,8 @@ type Sockets struct {
 }
 
 // NewSockets makes an empty set.
-func NewSockets(keeper *socket.Keeper, stats *telemetry.Registry, log *slog.Logger) *Sockets {
-	return &Sockets{keeper: keeper, stats: stats, log: log, byID: map[ir.ListenerName]*listener{}}
+func NewSockets(keeper *socket.Keeper, stats *telemetry.Registry, memory *overload.Memory, log *slog.Logger) *Sockets {
+	return &Sockets{keeper: keeper, stats: stats, memory: memory, log: log, byID: map[ir.ListenerName]*listener{}}
 }
 
 // listener is one socket.

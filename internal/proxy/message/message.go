@@ -129,6 +129,11 @@ type Exchange struct {
 	Secure bool
 	// Prefix is the length of the path prefix that the route matched.
 	Prefix int
+	// Origin is the request's Origin header as a CORS filter met it; filters behind
+	// that one may take it away from the backend.
+	Origin []byte
+	// Close asks that the connection does not outlast the response.
+	Close bool
 	// Reason is the stable short word for why the proxy itself made the reply;
 	// empty when it came from a backend.
 	Reason string
@@ -152,7 +157,7 @@ func (x *Exchange) Reset() {
 	x.Request.Body, x.Request.Upgrade = nil, nil
 	x.Response.Header.Reset(nil)
 	x.Response.Status, x.Response.Length, x.Response.Body, x.Response.Upgraded = 0, NoBody, nil, false
-	x.Client, x.Secure, x.Prefix, x.Reason = netip.Addr{}, false, 0, ""
+	x.Client, x.Secure, x.Prefix, x.Origin, x.Close, x.Reason = netip.Addr{}, false, 0, nil, false, ""
 	if cap(x.arena) > maxArena {
 		x.arena = nil
 	}

@@ -17,6 +17,7 @@ import (
 
 	"fsm/internal/proxy"
 	"fsm/internal/proxy/admin"
+	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/telemetry"
 	"fsm/internal/proxy/tracing"
 	"fsm/internal/proxy/upstream"
@@ -88,7 +89,7 @@ func Run(ctx context.Context, o Options, feed Feed) error {
 		Telemetry:   telemetry.Config{Routes: o.RouteMetrics, Backends: o.BackendMetrics, MaxParts: o.MaxSeries},
 		Tracer:      tracer,
 		Lookup:      lookup(o.DNS),
-		MemoryLimit: proxy.LimitMemory(),
+		MemoryLimit: overload.ProcessLimit(),
 	})
 	if err != nil {
 		return err

@@ -186,7 +186,7 @@ func (h *HTTP) Serve(m *message.Exchange) {
 func (h *HTTP) Refuse(m *message.Exchange, err *message.Reply) {
 	x := h.enter(m)
 	x.Client = x.Connection.Remote.Addr()
-	refused := layers(func(*exchange) error { return err }, observe(h.env), send(), respond())
+	refused := layers(func(*exchange) error { return err }, observe(h.env), send(h.env), respond())
 	_ = refused(x) // as above
 	x.reset()
 }

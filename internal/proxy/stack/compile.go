@@ -8,6 +8,7 @@ import (
 	"fsm/internal/ir"
 	"fsm/internal/proxy/filter"
 	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/route"
 	"fsm/internal/proxy/telemetry"
 	"fsm/internal/proxy/tracing"
@@ -28,8 +29,8 @@ type Env struct {
 	Tracer *tracing.Tracer
 	// Filters is what filters are handed.
 	Filters *filter.Env
-	// Overloaded reports that no new work should be taken on.
-	Overloaded func() bool
+	// Memory says when to do less.
+	Memory *overload.Memory
 	// Mirrors bounds the copies of requests that are under way.
 	Mirrors *Mirrors
 }

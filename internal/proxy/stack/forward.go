@@ -30,7 +30,7 @@ func forward(env *Env) handler {
 		if r.respond != nil {
 			return r.respond
 		}
-		if env.Overloaded() {
+		if env.Memory.Full() {
 			return errOverload
 		}
 		f := r.forward

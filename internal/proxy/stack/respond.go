@@ -19,10 +19,11 @@ const (
 )
 
 // send writes the response to the client and ends the use of the backend.
-func send() layer {
+func send(env *Env) layer {
 	return func(next handler) handler {
 		return func(x *exchange) error {
 			err := next(x)
+			x.Close = env.Memory.Tight()
 			if err == nil {
 				err = x.Downstream.Respond(&x.Response)
 			}

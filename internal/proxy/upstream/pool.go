@@ -107,8 +107,16 @@ func (p *Pool) Open() (open, idle int) {
 // back.
 func (p *Pool) close() {
 	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.closeIdle()
+}
+
+// closeIdle closes the idle connections.
+func (p *Pool) closeIdle() {
+	p.mu.Lock()
 	idle := p.idle
-	p.idle, p.closed = nil, true
+	p.idle = nil
 	p.mu.Unlock()
 	for _, i := range idle {
 		p.Discard(i.conn)

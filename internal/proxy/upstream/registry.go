@@ -55,6 +55,16 @@ func (r *Registry) Close() {
 	}
 }
 
+// CloseIdle closes the connections that nobody uses at the moment.
+func (r *Registry) CloseIdle() {
+	r.mu.Lock()
+	pools := slices.Collect(maps.Values(r.pools))
+	r.mu.Unlock()
+	for _, p := range pools {
+		p.closeIdle()
+	}
+}
+
 // Update makes the snapshot's backends the ones in force, next to those that
 // earlier ones had. A backend whose TLS settings cannot be used answers with a
 // failure and is reported.
