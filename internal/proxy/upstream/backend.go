@@ -20,9 +20,12 @@ type Backend struct {
 
 // backendState is what a snapshot says about a backend.
 type backendState struct {
-	config *ir.Backend
-	hash   string
-	pools  []*Pool
+	config    *ir.Backend
+	endpoints *ir.Endpoints // as the snapshot has them
+	// settled says that the state follows from these two alone.
+	settled bool
+	hash    string
+	pools   []*Pool
 	// failure answers every request; nil when the backend can be used.
 	failure *message.Reply
 	connect time.Duration

@@ -137,12 +137,18 @@ func (r *Registry) update(config *ir.Backend) *ir.Failure {
 		delete(r.gone, config.Name)
 		r.backends[config.Name] = b
 	}
+	endpoints := r.snapshot.Endpoints[config.Endpoints]
+	old := b.state.Load()
+	if old != nil && old.config == config && old.endpoints == endpoints && old.settled {
+		return nil
+	}
 	hash := r.hash(config)
-	if old := b.state.Load(); old != nil && old.hash == hash {
+	if old != nil && old.hash == hash {
 		return nil
 	}
 	state, failure := r.build(config)
-	state.hash = hash
+	state.hash, state.endpoints = hash, endpoints
+	state.settled = config.TLS == nil && !named(endpoints)
 	b.state.Store(state)
 	return failure
 }
@@ -298,6 +304,14 @@ func (r *Registry) sweep(now int64) {
 	for _, p := range pools {
 		p.sweep(now)
 	}
+}
+
+// named reports whether some of the endpoints have to be resolved.
+func named(e *ir.Endpoints) bool {
+	return e != nil && slices.ContainsFunc(e.Items, func(i ir.Endpoint) bool {
+		_, ok := address(i)
+		return !ok
+	})
 }
 
 // dnsNames are the endpoints' addresses that have to be resolved.
