@@ -50,6 +50,7 @@ type Proxy struct {
 	env       stack.Env
 	relays    relay.Env
 	memory    overload.Memory
+	rest      overload.Rest
 
 	mu     sync.Mutex // held while a snapshot is applied
 	tables map[ir.TableName]*stack.Table
@@ -86,6 +87,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.memory.Limit = c.MemoryLimit
 	keeper.EveryTick(func(int64) { p.memory.Look() })
+	keeper.EveryTick(func(now int64) { p.rest.Look(keeper.Parkings(), now) })
 	keeper.EveryTick(p.sweepUDP)
 	p.upstream = upstream.NewRegistry(keeper, c.Lookup)
 	p.memory.Shrink = p.upstream.CloseIdle

@@ -31,6 +31,8 @@ type Keeper struct {
 	conns []*Conn
 	hooks []func(now int64)
 	now   atomic.Int64
+	// parkings counts how often a connection was parked.
+	parkings atomic.Uint64
 
 	poller poller
 }
@@ -51,6 +53,9 @@ func (k *Keeper) EveryTick(f func(now int64)) { k.hooks = append(k.hooks, f) }
 
 // Coarse is the time of the last tick; it costs one load.
 func (k *Keeper) Coarse() int64 { return k.now.Load() }
+
+// Parkings is how often a connection was parked until now.
+func (k *Keeper) Parkings() uint64 { return k.parkings.Load() }
 
 // Len is the number of connections, parked ones included.
 func (k *Keeper) Len() int {
@@ -158,6 +163,7 @@ type parkState struct {
 // passes, or the connection is drained; the calling goroutine should end. The
 // connection must be in phase Idle. On error nothing was parked.
 func (c *Conn) Park(resume func()) error {
+	c.keeper.parkings.Add(1)
 	c.park.resume = resume
 	c.park.parked.Store(true)
 	if err := c.keeper.poller.watch(c); err != nil {

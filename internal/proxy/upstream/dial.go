@@ -35,7 +35,7 @@ func dialer() *net.Dialer {
 func dialTCP(addr netip.AddrPort, timeout time.Duration) (*net.TCPConn, error) {
 	d := dialer()
 	d.Timeout = timeout
-	return d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, addr)
+	return dialWith(d, addr)
 }
 
 // dialFast connects within about the timeout, without the timer and goroutine
@@ -52,7 +52,18 @@ func dialFast(addr netip.AddrPort, timeout time.Duration) (*net.TCPConn, error) 
 			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_SYNCNT, tries)
 		})
 	}
-	return d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, addr)
+	return dialWith(d, addr)
+}
+
+// dialWith connects from whatever address and port the kernel finds. DialTCP would
+// bind the socket to port 0 first, and a port that is taken by bind serves for one
+// destination only: some 28,000 connections in the last minute, and there is none left.
+func dialWith(d *net.Dialer, addr netip.AddrPort) (*net.TCPConn, error) {
+	c, err := d.DialContext(context.Background(), "tcp", addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.TCPConn), nil
 }
 
 // connect makes a stream to an endpoint, with TLS if cfg is set, before the
