@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,7 +31,13 @@ type Loop struct {
 	// Publish is called with each report, once the proxies have answered.
 	Publish func(*report.Report)
 
-	mu     sync.Mutex
+	mu      sync.Mutex
+	pending []translated // the oldest first
+}
+
+// translated is a mesh that was delivered and the report that goes with it.
+type translated struct {
+	mesh   *ir.Mesh
 	report *report.Report
 }
 
@@ -93,15 +100,22 @@ func (l *Loop) Translate() {
 	}
 	mesh, rep := l.Translator.Translate(resource.Union(sets...))
 	l.mu.Lock()
-	l.report = rep
+	l.pending = append(l.pending, translated{mesh, rep})
 	l.mu.Unlock()
 	l.Delivery.Publish(mesh)
 }
 
-// Answered takes in what a proxy answered, and publishes the report: whether
-// something is programmed is for proxies to say.
-func (l *Loop) Answered(a ir.Ack) {
+// Answered takes in what a proxy answered to a mesh, and publishes the report that
+// goes with it: whether something is programmed is for proxies to say. Meshes are
+// answered in order, and those before were skipped.
+func (l *Loop) Answered(m *ir.Mesh, a ir.Ack) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.Publish(l.report.Apply(a.Failures))
+	for i, t := range l.pending {
+		if t.mesh == m {
+			l.pending = slices.Delete(l.pending, 0, i+1)
+			l.Publish(t.report.Apply(a.Failures))
+			return
+		}
+	}
 }

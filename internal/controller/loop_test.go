@@ -2,10 +2,12 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/controller"
@@ -34,13 +36,52 @@ func (s *source) Run(ctx context.Context, changed func()) {
 	}
 }
 
-// delivery remembers when it was given meshes.
+// delivery remembers what meshes it was given, and when.
 type delivery struct {
-	begun time.Time
-	at    []time.Duration
+	begun  time.Time
+	at     []time.Duration
+	meshes []*ir.Mesh
 }
 
-func (d *delivery) Publish(*ir.Mesh) { d.at = append(d.at, time.Since(d.begun)) }
+func (d *delivery) Publish(m *ir.Mesh) {
+	d.at = append(d.at, time.Since(d.begun))
+	d.meshes = append(d.meshes, m)
+}
+
+// TestAnswers: the answer to a mesh is reported with what was said about that
+// mesh, even when there is a newer one already; and meshes that the delivery
+// skipped are forgotten.
+func TestAnswers(t *testing.T) {
+	s := &source{}
+	d := &delivery{}
+	var reports []*report.Report
+	l := controller.Loop{
+		Sources: []controller.Source{s}, Translator: translate.New(translate.Config{}), Delivery: d,
+		Publish: func(r *report.Report) { reports = append(reports, r) },
+	}
+	class := func(name string) resource.Object {
+		return &gatewayv1.GatewayClass{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       gatewayv1.GatewayClassSpec{ControllerName: gatewayv1.GatewayController(translate.Config{}.Resolve().ControllerName)},
+		}
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		s.set = resource.NewSet([]resource.Object{class(name)})
+		l.Translate()
+	}
+	l.Answered(d.meshes[0], ir.Ack{})
+	l.Answered(d.meshes[2], ir.Ack{})
+	l.Answered(d.meshes[1], ir.Ack{}) // too late
+	var got []string
+	for _, r := range reports {
+		for key := range r.Classes {
+			got = append(got, key.Name)
+		}
+	}
+	if fmt.Sprint(got) != "[a c]" {
+		t.Errorf("reported on %v, want [a c]", got)
+	}
+}
 
 // TestLoop: a single change is acted on at once, a burst of changes once it is
 // over, and a burst without end every now and then.

@@ -13,15 +13,15 @@ type Local struct {
 	Project func(*ir.Mesh) *ir.Snapshot
 	// Apply hands a snapshot to the proxy.
 	Apply func(*ir.Snapshot) ir.Ack
-	// Answered is called with each answer; the snapshot's conflicts are among the
-	// failures.
-	Answered func(ir.Ack)
+	// Answered is called with each answer to what was made of a mesh; the
+	// snapshot's conflicts are among the failures.
+	Answered func(*ir.Mesh, ir.Ack)
 
 	latest chan *ir.Mesh
 }
 
 // NewLocal makes a delivery; its Run must be running for anything to arrive.
-func NewLocal(project func(*ir.Mesh) *ir.Snapshot, apply func(*ir.Snapshot) ir.Ack, answered func(ir.Ack)) *Local {
+func NewLocal(project func(*ir.Mesh) *ir.Snapshot, apply func(*ir.Snapshot) ir.Ack, answered func(*ir.Mesh, ir.Ack)) *Local {
 	return &Local{Project: project, Apply: apply, Answered: answered, latest: make(chan *ir.Mesh, 1)}
 }
 
@@ -50,7 +50,7 @@ func (l *Local) Run(ctx context.Context) {
 			}
 			answer := last
 			answer.Failures = slices.Concat(last.Failures, s.Conflicts)
-			l.Answered(answer)
+			l.Answered(m, answer)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestLocal(t *testing.T) {
 				applied = append(applied, s.Version)
 				return ir.Ack{Version: s.Version, Failures: []ir.Failure{{Reason: "Broken"}}}
 			},
-			func(a ir.Ack) {
+			func(_ *ir.Mesh, a ir.Ack) {
 				mu.Lock()
 				defer mu.Unlock()
 				answered = append(answered, fmt.Sprint(a.Version, a.Failures))

@@ -194,6 +194,8 @@ func soakSnapshot(i int, backends [2]string, ca *proxytest.Authority, other stri
 // TestSoak changes the configuration every 200 ms under load: not one request
 // fails, no upgraded connection drops, and nothing is left behind. It runs for
 // FSM_SOAK, up to two minutes; by default for a few seconds.
+//
+// Long because the kinds of load share their counters and their end.
 func TestSoak(t *testing.T) {
 	serve := func(c *proxytest.Conn) {
 		for {

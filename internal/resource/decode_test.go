@@ -46,6 +46,9 @@ func one[T Object](t *testing.T, text string) T {
 	return objects[0].(T)
 }
 
+// TestDecodeStreams has a stream for each way in which documents follow each other.
+//
+// Long because it is a table.
 func TestDecodeStreams(t *testing.T) {
 	configMap := func(name string) string { return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\n" }
 	tests := []struct {

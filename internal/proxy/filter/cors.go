@@ -23,8 +23,11 @@ type cors struct {
 	credentials bool
 }
 
-// originPattern is an exact origin, or one whose host begins with "*.".
-type originPattern struct{ before, after string }
+// originPattern is an exact origin, or one whose host is or begins with a "*".
+type originPattern struct {
+	before, after string
+	wildcard      bool
+}
 
 // allowList is a list that is sent as it is, or "*".
 type allowList struct {
@@ -44,6 +47,7 @@ var (
 	originVary = []byte("Origin")
 	anyValue   = []byte("*")
 	trueValue  = []byte("true")
+	comma      = []byte(",")
 )
 
 func newCORS(f *ir.CORS) *cors {
@@ -55,16 +59,23 @@ func newCORS(f *ir.CORS) *cors {
 		c.maxAge = strconv.AppendUint(nil, uint64(f.MaxAge), 10)
 	}
 	for _, origin := range f.AllowOrigins {
-		before, after, wildcard := strings.Cut(origin, "*")
 		if origin == "*" {
 			c.anyOrigin = true
-		} else if wildcard {
-			c.origins = append(c.origins, originPattern{before, after})
-		} else {
-			c.origins = append(c.origins, originPattern{before: origin})
+			continue
 		}
+		before, after, wildcard := strings.Cut(withoutImpliedPort(origin), "*")
+		c.origins = append(c.origins, originPattern{before, after, wildcard})
 	}
 	return c
+}
+
+// withoutImpliedPort writes an origin as browsers do: without the port that its
+// scheme implies (HTML standard, serialization of an origin).
+func withoutImpliedPort(origin string) string {
+	if strings.HasPrefix(origin, "https:") {
+		return strings.TrimSuffix(origin, ":443")
+	}
+	return strings.TrimSuffix(origin, ":80")
 }
 
 func newAllowList(list []string) allowList {
@@ -81,28 +92,34 @@ func (c *cors) allows(origin []byte) bool {
 	if c.anyOrigin {
 		return true
 	}
-	for _, p := range c.origins {
-		if p.after == "" {
-			if bytes.EqualFold(origin, []byte(p.before)) {
-				return true
-			}
-			continue
-		}
-		if len(origin) > len(p.before)+len(p.after) && bytes.EqualFold(origin[:len(p.before)], []byte(p.before)) &&
-			bytes.EqualFold(origin[len(origin)-len(p.after):], []byte(p.after)) {
+	for i := range c.origins {
+		if c.origins[i].covers(origin) {
 			return true
 		}
 	}
 	return false
 }
 
+// covers compares an origin. The "*" takes any number of labels but no port: an
+// origin without one means the port of its scheme (HTTPCORSFilter.AllowOrigins).
+func (p *originPattern) covers(origin []byte) bool {
+	if !p.wildcard {
+		return bytes.EqualFold(origin, []byte(p.before))
+	}
+	i, j := len(p.before), len(origin)-len(p.after)
+	return i < j && bytes.EqualFold(origin[:i], []byte(p.before)) && bytes.EqualFold(origin[j:], []byte(p.after)) &&
+		len(hostOf(origin[i:j])) == j-i
+}
+
 // Request implements Filter: it answers preflight requests.
 func (c *cors) Request(x *message.Exchange) error {
 	h := &x.Request.Header
-	if string(x.Request.Method) != "OPTIONS" || !h.Has(message.HeaderOrigin) || !h.Has(message.HeaderAccessControlRequestMethod) {
+	origin, ok := h.GetID(message.HeaderOrigin)
+	x.Origin = origin
+	method, preflight := h.GetID(message.HeaderAccessControlRequestMethod)
+	if !ok || !preflight || string(x.Request.Method) != "OPTIONS" {
 		return nil
 	}
-	origin, _ := h.GetID(message.HeaderOrigin)
 	reply := &message.Reply{Status: 204, Reason: ReasonPreflight}
 	if !c.allows(origin) {
 		return reply
@@ -112,7 +129,6 @@ func (c *cors) Request(x *message.Exchange) error {
 			reply.Header = append(reply.Header, message.Field{Name: n.Text, Value: value, ID: n.ID})
 		}
 	}
-	method, _ := h.GetID(message.HeaderAccessControlRequestMethod)
 	headers, _ := h.GetID(message.HeaderAccessControlRequestHeaders)
 	add(allowMethodsName, c.methods.answer(method, c.credentials))
 	add(allowHeadersName, c.headers.answer(headers, c.credentials))
@@ -123,7 +139,7 @@ func (c *cors) Request(x *message.Exchange) error {
 // answer is the list, or in place of "*" what was asked for, because "*" means
 // nothing when credentials are allowed (Fetch standard, section 3.3.4).
 func (l *allowList) answer(asked []byte, credentials bool) []byte {
-	if l.any && credentials && len(asked) > 0 {
+	if l.any && credentials {
 		return asked
 	}
 	return l.value
@@ -136,11 +152,11 @@ func (c *cors) Response(x *message.Exchange) {
 	h.Remove(&allowOriginName)
 	h.Remove(&allowCredentialsName)
 	h.Remove(&exposeHeadersName)
-	origin, ok := x.Request.Header.GetID(message.HeaderOrigin)
 	if !c.anyOrigin || c.credentials {
-		c.vary(x)
+		vary(h)
 	}
-	if !ok || !c.allows(origin) {
+	origin := x.Origin
+	if origin == nil || !c.allows(origin) {
 		return
 	}
 	if c.anyOrigin && !c.credentials {
@@ -150,20 +166,27 @@ func (c *cors) Response(x *message.Exchange) {
 	if c.credentials {
 		h.Add(&allowCredentialsName, trueValue)
 	}
-	if len(c.expose.value) > 0 {
+	if len(c.expose.value) > 0 && !(c.expose.any && c.credentials) {
 		h.Add(&exposeHeadersName, c.expose.value)
 	}
 }
 
 // vary tells caches that the response depends on the origin.
-func (c *cors) vary(x *message.Exchange) {
-	h := &x.Response.Header
-	if old, ok := h.Get(&varyName); ok {
-		if bytes.Contains(bytes.ToLower(old), []byte("origin")) {
+func vary(h *message.Header) {
+	for i := range h.Fields() {
+		if f := &h.Fields()[i]; f.Name != nil && f.ID == message.HeaderVary && listsOrigin(f.Value) {
 			return
 		}
-		h.Set(&varyName, x.Keep(append(append(append(x.Scratch(), old...), ", "...), originVary...)))
-		return
 	}
 	h.Add(&varyName, originVary)
+}
+
+// listsOrigin reports whether a Vary value names Origin, or everything.
+func listsOrigin(value []byte) bool {
+	for item := range bytes.SplitSeq(value, comma) {
+		if item = bytes.TrimSpace(item); bytes.EqualFold(item, originVary) || bytes.Equal(item, anyValue) {
+			return true
+		}
+	}
+	return false
 }

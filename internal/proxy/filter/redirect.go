@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"net/netip"
 	"strconv"
 
 	"fsm/internal/ir"
@@ -38,7 +39,10 @@ func (f *redirect) Response(*message.Exchange) {}
 func (f *redirect) location(x *message.Exchange) []byte {
 	r := &x.Request
 	path := r.Path
-	if f.path != nil {
+	switch {
+	case string(path) == "*":
+		path = nil // OPTIONS * is about the server
+	case f.path != nil:
 		path = f.path.apply(x)
 	}
 	scheme := f.config.Scheme
@@ -50,10 +54,13 @@ func (f *redirect) location(x *message.Exchange) []byte {
 	}
 	b := append(x.Scratch(), scheme...)
 	b = append(b, "://"...)
-	if f.config.Hostname != "" {
+	switch {
+	case f.config.Hostname != "":
 		b = append(b, f.config.Hostname...)
-	} else {
+	case len(r.Authority) > 0:
 		b = append(b, hostOf(r.Authority)...)
+	default: // HTTP/1.0 without Host
+		b = appendHost(b, x.Connection.Local.Addr())
 	}
 	if port := f.port(x, scheme); port != 0 {
 		b = append(b, ':')
@@ -69,7 +76,8 @@ func (f *redirect) location(x *message.Exchange) []byte {
 
 // port is the port to write, or 0. Gateway API, HTTPRequestRedirectFilter.port:
 // the given one; else the well-known one of a given scheme; else the listener's.
-// A port that the scheme implies is not written.
+// A port that the scheme implies is not written. Behind a proxy that ends the
+// client's TLS, the listener's port is not the one that the client knows.
 func (f *redirect) port(x *message.Exchange, scheme string) uint16 {
 	implied := uint16(80)
 	if scheme == "https" {
@@ -77,7 +85,7 @@ func (f *redirect) port(x *message.Exchange, scheme string) uint16 {
 	}
 	port := f.config.Port
 	if port == 0 {
-		if f.config.Scheme != "" {
+		if f.config.Scheme != "" || x.Secure != x.Connection.Secure {
 			return 0
 		}
 		port = x.Connection.Port
@@ -86,6 +94,14 @@ func (f *redirect) port(x *message.Exchange, scheme string) uint16 {
 		return 0
 	}
 	return port
+}
+
+// appendHost writes an address as the host of a URL.
+func appendHost(b []byte, addr netip.Addr) []byte {
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.AppendTo(b)
+	}
+	return append(addr.WithZone("").AppendTo(append(b, '[')), ']')
 }
 
 // hostOf is the authority without its port.

@@ -21,7 +21,7 @@ func (f *rewrite) Request(x *message.Exchange) error {
 	if len(f.hostname) > 0 {
 		x.Request.Authority = f.hostname
 	}
-	if f.path != nil {
+	if f.path != nil && string(x.Request.Path) != "*" { // OPTIONS * is about the server
 		x.Request.Path = f.path.apply(x)
 	}
 	return nil

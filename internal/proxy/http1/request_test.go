@@ -127,6 +127,8 @@ func TestConnectionCannotRemoveProtected(t *testing.T) {
 
 // TestPathPolicies has a path in all its disguises under each policy: the path
 // that comes out, or a dash for a refusal.
+//
+// Long because it is a table.
 func TestPathPolicies(t *testing.T) {
 	for _, c := range []struct{ path, reject, normalise, keep string }{
 		{"/", "/", "/", "/"},

@@ -78,10 +78,14 @@ const (
 // Serve serves a connection until it ends and closes it. It may return earlier,
 // when the connection was parked: closed is called at the very end, once.
 func Serve(stream *socket.Stream, info *message.Connection, h Handler, closed func()) {
+	newServerConn(stream, info, h, closed).serve()
+}
+
+func newServerConn(stream *socket.Stream, info *message.Connection, h Handler, closed func()) *ServerConn {
 	c := &ServerConn{stream: stream, handler: h, info: info, closed: closed}
 	c.body = bodyReader{stream: stream, in: &c.in, cut: errBodyCut, slow: errBodySlow}
 	c.step = c.serveHeld
-	c.serve()
+	return c
 }
 
 // serve serves requests until the connection ends or is parked. Most requests
@@ -120,6 +124,7 @@ func (c *ServerConn) serveHeld() (wait bool) {
 	for {
 		if c.in.buf == nil || c.in.empty() {
 			if again := c.read(); again {
+				c.release()
 				return true
 			}
 			if c.ended != nil {
@@ -368,16 +373,10 @@ func (c *ServerConn) skipBody() bool {
 
 // leave ends the connection for the reason given: park it, or close it.
 func (c *ServerConn) leave(err error) {
-	if c.x != nil {
-		c.handler.End(c.x)
-		c.x = nil
-	}
-	c.in.release()
+	c.release()
 	c.ended = nil
-	if errors.Is(err, socket.ErrParkable) {
-		if err := c.stream.Sock.Park(c.serve); err == nil {
-			return
-		}
+	if errors.Is(err, socket.ErrParkable) && c.park() {
+		return
 	}
 	if c.reset {
 		_ = c.stream.Sock.Reset()
@@ -385,6 +384,38 @@ func (c *ServerConn) leave(err error) {
 		_ = c.stream.Close()
 	}
 	c.closed()
+}
+
+// resting is what is left of a connection while it is parked.
+type resting struct {
+	stream  *socket.Stream
+	handler Handler
+	info    *message.Connection
+	closed  func()
+}
+
+// park leaves the connection to the keeper. False means that it could not.
+func (c *ServerConn) park() bool {
+	r := &resting{stream: c.stream, handler: c.handler, info: c.info, closed: c.closed}
+	return r.stream.Sock.Park(r.resume) == nil
+}
+
+// resume serves a connection that was parked.
+func (r *resting) resume() {
+	c := newServerConn(r.stream, r.info, r.handler, r.closed)
+	c.served = 1 // or it would not have idled
+	c.serve()
+}
+
+// release gives back what a connection needs only while there is a request. The
+// one that was used last is the one that is lent next, so that many connections
+// share what lies in the processor's caches.
+func (c *ServerConn) release() {
+	if c.x != nil {
+		c.handler.End(c.x)
+		c.x = nil
+	}
+	c.in.release()
 }
 
 // lingerTime bounds the wait for a client to take in a last response.

@@ -79,6 +79,16 @@ var names = [numIDs]string{
 // String is the name in lower case.
 func (id ID) String() string { return names[id] }
 
+// Bytes is the same as bytes, which must not be changed.
+func (id ID) Bytes() []byte { return nameBytes[id] }
+
+var nameBytes = func() (b [numIDs][]byte) {
+	for id, name := range names {
+		b[id] = []byte(name)
+	}
+	return b
+}()
+
 // idsByLength lists the IDs whose names have that many bytes.
 var idsByLength = func() (byLength [32][]ID) {
 	for id, name := range names {

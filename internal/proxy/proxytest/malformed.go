@@ -17,6 +17,8 @@ func Request(line string, headers ...string) string {
 
 // MalformedHeads has one for each class of malformed request head, with what has
 // to be answered.
+//
+// Long because it is a table.
 func MalformedHeads() []MalformedHead {
 	get := "GET / HTTP/1.1"
 	return []MalformedHead{

@@ -71,7 +71,7 @@ func compile(c *ir.Chain, o *ir.Options, old *config, env *Env) *config {
 	return cfg
 }
 
-var errNoDestination = &message.Reply{Reason: "no_backends"}
+var errNoDestination = &message.Reply{Reason: upstream.ReasonNoBackends}
 
 // pick chooses a backend and an endpoint.
 func (c *config) pick() (*upstream.Backend, *upstream.Pool, error) {

@@ -83,6 +83,9 @@ func (u *UDP) Serve(conn *net.UDPConn) {
 	u.wg.Wait()
 }
 
+// ReasonMaxSessions: a listener's sessions count as connections do.
+const ReasonMaxSessions = "max_connections"
+
 // session finds or begins the session of a client; nil when there can be none.
 func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udpSession {
 	u.mu.Lock()
@@ -92,7 +95,7 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 	}
 	cfg := u.config.Load()
 	if len(u.sessions) >= cfg.maxSessions {
-		u.socket.Refuse("max_connections")
+		u.socket.Refuse(ReasonMaxSessions)
 		return nil
 	}
 	backend, err := cfg.dialUDP()

@@ -63,6 +63,16 @@ func TestPathKinds(t *testing.T) {
 	}
 }
 
+func upgrade(r *message.Request) *message.Request {
+	r.Upgrade = []byte("websocket")
+	return r
+}
+
+func length(r *message.Request, n int64) *message.Request {
+	r.Length = n
+	return r
+}
+
 func TestPredicates(t *testing.T) {
 	value := func(name, value string) []ir.ValueMatch { return []ir.ValueMatch{{Name: name, Value: value}} }
 	re := func(name, value string) []ir.ValueMatch {
@@ -85,6 +95,10 @@ func TestPredicates(t *testing.T) {
 		"header regex, part":    {ir.Match{Headers: re("X-A", "b+")}, request("GET", "/", "X-A: abb"), false},
 		"known header":          {ir.Match{Headers: value("User-Agent", "x")}, request("GET", "/", "user-agent: x"), true},
 		"host as header":        {ir.Match{Headers: value("Host", "a.example")}, request("GET", "/"), true},
+		"upgrade":               {ir.Match{Headers: value("Upgrade", "websocket")}, upgrade(request("GET", "/")), true},
+		"no upgrade":            {ir.Match{Headers: re("Upgrade", ".*")}, request("GET", "/"), false},
+		"length":                {ir.Match{Headers: value("Content-Length", "12")}, length(request("POST", "/"), 12), true},
+		"no length":             {ir.Match{Headers: re("Content-Length", ".*")}, length(request("POST", "/"), message.UnknownLength), false},
 		"query":                 {ir.Match{Query: value("a", "b")}, request("GET", "/?a=b"), true},
 		"query later":           {ir.Match{Query: value("a", "b")}, request("GET", "/?x=y&a=b&c"), true},
 		"query first counts":    {ir.Match{Query: value("a", "b")}, request("GET", "/?a=c&a=b"), false},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"regexp"
+	"strconv"
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/message"
@@ -29,10 +30,7 @@ func compileHeader(m ir.ValueMatch) (headerPredicate, error) {
 }
 
 func (p *headerPredicate) match(r *message.Request) bool {
-	value, ok := r.Authority, true
-	if !p.authority {
-		value, _, ok = r.Header.Joined(&p.name, nil)
-	}
+	value, ok := p.find(r)
 	if !ok {
 		return false
 	}
@@ -40,6 +38,21 @@ func (p *headerPredicate) match(r *message.Request) bool {
 		return p.regex.Match(value)
 	}
 	return string(value) == p.value
+}
+
+// find is the value of the header. Some are no lines of the message model, which
+// states what they say in fields of its own.
+func (p *headerPredicate) find(r *message.Request) (value []byte, ok bool) {
+	switch {
+	case p.authority:
+		return r.Authority, true
+	case p.name.ID == message.HeaderUpgrade:
+		return r.Upgrade, r.Upgrade != nil
+	case p.name.ID == message.HeaderContentLength:
+		return strconv.AppendInt(nil, r.Length, 10), r.Length >= 0
+	}
+	value, _, ok = r.Header.Joined(&p.name, nil)
+	return value, ok
 }
 
 type queryPredicate struct {

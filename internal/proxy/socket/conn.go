@@ -11,54 +11,6 @@ import (
 	"unsafe"
 )
 
-// Errors that end a wait. All but ErrAborted are answers of the deadline state
-// machine, and implement net.Error the way crypto/tls needs it to leave its
-// connection usable.
-var (
-	// ErrTimeout: the phase lasted longer than it may.
-	ErrTimeout error = &waitError{"socket: deadline of the phase passed"}
-	// ErrParkable: the connection idles and should be parked.
-	ErrParkable error = &waitError{"socket: idle connection may be parked"}
-	// ErrDraining: the connection idles and its listener goes away.
-	ErrDraining error = &waitError{"socket: idle connection is drained"}
-	// ErrAborted: another goroutine called Abort.
-	ErrAborted = errors.New("socket: wait was aborted")
-)
-
-type waitError struct{ text string }
-
-func (e *waitError) Error() string   { return e.text }
-func (e *waitError) Timeout() bool   { return true }
-func (e *waitError) Temporary() bool { return true }
-
-// Phase is what a connection is waiting for.
-type Phase uint8
-
-// Phases of a connection.
-const (
-	// Opening: everything before the application's first byte.
-	Opening Phase = iota
-	// Idle: between requests. Only idle connections are parked or drained.
-	Idle
-	// Head: a message head has begun.
-	Head
-	// Body: more of a message body is awaited.
-	Body
-	// Busy: the other side works on it; nothing is awaited from this one.
-	Busy
-	// Tunnel: bytes of any kind in both directions.
-	Tunnel
-)
-
-// Reasons for which a wait is interrupted, as bits.
-const (
-	kickExpired uint32 = 1 << iota
-	kickPark
-	kickDrain
-	kickAbort
-	kickCheck
-)
-
 // Conn is a TCP connection. One goroutine at a time may read, and one may write;
 // Enter, Abort, Drain and Close may be called from any.
 //
@@ -113,9 +65,7 @@ type readOp struct {
 }
 
 type writeOp struct {
-	// pieces not written yet, in order; iov describes them to the kernel.
-	pieces [3][]byte
-	iov    [3]syscall.Iovec
+	pieces [3][]byte // not written yet, in order
 	errno  syscall.Errno
 	try    func(fd uintptr) bool
 }
@@ -277,15 +227,14 @@ func (c *Conn) Hold(step func() (wait bool)) error {
 			return !c.read.step()
 		}
 	}
-	for {
-		err := c.raw.Read(c.read.hold)
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		if err := c.interrupted(); err != nil {
-			return err
+	err := c.raw.Read(c.read.hold)
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		if err = c.interrupted(); err == nil {
+			err = c.raw.Read(c.read.hold)
 		}
 	}
+	c.read.step = nil
+	return err
 }
 
 // TryRead reads without waiting, from within the step of Hold. again means that
@@ -380,11 +329,12 @@ func (c *Conn) tryAsk(fd uintptr) bool {
 
 func (c *Conn) tryWrite(fd uintptr) bool {
 	w := &c.write
+	var iov [3]syscall.Iovec
 	for {
 		count, first := 0, -1
 		for i, p := range w.pieces {
 			if len(p) > 0 {
-				w.iov[count].Base, w.iov[count].Len = unsafe.SliceData(p), uint64(len(p))
+				iov[count].Base, iov[count].Len = unsafe.SliceData(p), uint64(len(p))
 				if count++; first < 0 {
 					first = i
 				}
@@ -398,7 +348,7 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		case 1:
 			n, w.errno = rawWrite(fd, w.pieces[first])
 		default:
-			n, w.errno = rawWritev(fd, w.iov[:count])
+			n, w.errno = rawWritev(fd, iov[:count])
 		}
 		if w.errno == syscall.EAGAIN {
 			c.writeBy.Store(Now() + c.stall.Load())

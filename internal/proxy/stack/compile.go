@@ -79,7 +79,7 @@ type retryPolicy struct {
 
 // errNoWeight is what a route with all weights 0 answers (Gateway API,
 // HTTPBackendRef.weight).
-var errNoWeight = &message.Reply{Status: 500, Reason: "no_backends"}
+var errNoWeight = &message.Reply{Status: 500, Reason: upstream.ReasonNoBackends}
 
 // CompileTable compiles a table. Whose turn it is among weighted destinations
 // carries on from the old table of that name, if there is one.

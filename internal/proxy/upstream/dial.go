@@ -21,6 +21,8 @@ const (
 	ReasonNoEndpoints = "no_endpoints"
 	ReasonDNS         = "upstream_dns"
 	ReasonUnknown     = "backend_unknown"
+	// ReasonNoBackends: the route has none that may have its turn.
+	ReasonNoBackends = "no_backends"
 )
 
 // dialer makes connections without keep-alive probes: pooled connections are

@@ -13,6 +13,8 @@ import (
 )
 
 // Each case is a way in which files change on real machines.
+//
+// Long because it is a list of them.
 func TestRun(t *testing.T) {
 	t.Run("written in place", func(t *testing.T) {
 		f := newFolder(t)

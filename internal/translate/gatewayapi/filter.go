@@ -3,6 +3,7 @@ package gatewayapi
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -64,7 +65,7 @@ func filterFault(format string, args ...any) *fault {
 func (c *compiler) filter(f gatewayv1.HTTPRouteFilter, matches []ir.Match) (ir.Filter, *fault) {
 	switch {
 	case f.Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
-		change, fault := headerChange(f.RequestHeaderModifier)
+		change, fault := requestHeaders(f.RequestHeaderModifier)
 		return (*ir.RequestHeaders)(&change), fault
 	case f.Type == gatewayv1.HTTPRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
 		change, fault := headerChange(f.ResponseHeaderModifier)
@@ -97,7 +98,21 @@ func extensionRef(ref *gatewayv1.LocalObjectReference) *fault {
 // framing are header fields that say where messages begin and end. They belong
 // to the proxy's own connections; a user who could change them could smuggle
 // requests.
-var framing = []string{"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+var framing = []string{
+	"connection", "content-length", "expect", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade",
+}
+
+// requestHeaders is headerChange for requests, which have exactly one Host: it can
+// be set to another value and nothing else.
+func requestHeaders(h *gatewayv1.HTTPHeaderFilter) (ir.HeaderChange, *fault) {
+	change, f := headerChange(h)
+	host := func(h ir.HeaderField) bool { return strings.EqualFold(h.Name, "host") }
+	if f == nil && (slices.ContainsFunc(change.Add, host) || containsFold(change.Remove, "host")) {
+		f = filterFault("header Host can be set, not added or removed")
+	}
+	return change, f
+}
 
 func headerChange(h *gatewayv1.HTTPHeaderFilter) (ir.HeaderChange, *fault) {
 	var change ir.HeaderChange

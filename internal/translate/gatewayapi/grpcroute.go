@@ -25,6 +25,7 @@ func grpcRoute(o *gatewayv1.GRPCRoute) routeInput {
 
 func (c *compiler) grpcRules(rules []gatewayv1.GRPCRouteRule) {
 	for i, r := range rules {
+		//lint:ignore SA1019 whoever still writes sessionPersistence has to be told
 		in := rule{index: i, name: r.Name, filters: grpcFilters(r.Filters), session: r.SessionPersistence}
 		for _, b := range r.BackendRefs {
 			in.backends = append(in.backends, gatewayv1.HTTPBackendRef{BackendRef: b.BackendRef, Filters: grpcFilters(b.Filters)})

@@ -24,6 +24,7 @@ func (c *compiler) httpRules(o *gatewayv1.HTTPRoute) {
 	for i, r := range rules {
 		in := rule{
 			index: i, name: r.Name, filters: r.Filters, backends: r.BackendRefs,
+			//lint:ignore SA1019 whoever still writes sessionPersistence has to be told
 			timeouts: r.Timeouts, retry: r.Retry, session: r.SessionPersistence,
 		}
 		if len(r.Matches) == 0 {

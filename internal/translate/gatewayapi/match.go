@@ -97,10 +97,18 @@ func addHeader[T ~string](list []ir.ValueMatch, name string, t *T, value string)
 	if err != nil {
 		return nil, fmt.Errorf("headers[%s]: %w", name, err)
 	}
+	if containsFold(unseen, name) {
+		return nil, fmt.Errorf("headers[%s]: is about one connection and not about the request, and cannot be matched", name)
+	}
 	if slices.ContainsFunc(list, func(v ir.ValueMatch) bool { return strings.EqualFold(v.Name, name) }) {
 		return list, nil
 	}
 	return append(list, ir.ValueMatch{Name: name, Kind: kind, Value: value}), nil
+}
+
+// unseen are header fields that end at the proxy, so that no route can see them.
+var unseen = []string{
+	"connection", "expect", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
 }
 
 // valueKind reads the type of a header or query match. All of them spell their

@@ -48,7 +48,7 @@ func (r *Report) fail(origin ir.Origin, failure ir.Failure) {
 		}
 		return
 	}
-	key := keyOf(origin)
+	key := KeyOf(origin)
 	if name, ok := strings.CutPrefix(origin.Part, ListenerPart("")); ok {
 		r.failListener(Listener{Object: key, Name: gatewayv1.SectionName(name)}, failure)
 		return
@@ -62,8 +62,8 @@ func (r *Report) fail(origin ir.Origin, failure ir.Failure) {
 	r.Warnings[key] = append(slices.Clone(r.Warnings[key]), fmt.Sprintf("%s: %s", failure.Reason, failure.Message))
 }
 
-// keyOf finds the object of an origin, which carries no API group.
-func keyOf(origin ir.Origin) resource.Key {
+// KeyOf finds the object of an origin, which carries no API group.
+func KeyOf(origin ir.Origin) resource.Key {
 	key := resource.Key{Kind: origin.Kind, Namespace: origin.Namespace, Name: origin.Name}
 	for _, k := range resource.Kinds() {
 		if k.Name == origin.Kind {
