@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fsm/internal/explain"
+	"fsm/internal/ir"
+	"fsm/internal/source/file"
+)
+
+func explainCommand() *cobra.Command {
+	in := &input{}
+	q := explain.Question{}
+	var output, gateway string
+	cmd := &cobra.Command{
+		Use:   "explain -f FILE|DIR METHOD URL",
+		Short: "Say why a request gets the answer that it gets",
+		Long: `Follows a request through the files, as a gateway that serves them would: which
+listener takes it, which routes were looked at and why they do not match, what the
+filters do to it, and which backends it may go to, or why there is none. Routes that
+would match and are not attached are named too.
+
+The address and port of the URL choose the listener. Nothing is sent.`,
+		Example: `  fsm explain -f . GET http://shop.example.com:8000/api/items
+  fsm explain -f . GET http://127.0.0.1:8000/ -H 'Host: shop.example.com'
+  fsm explain -f . GET https://127.0.0.1:8443/ -H 'Host: a.example.com' --sni a.example.com`,
+		Args: usage(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := in.check(); err != nil {
+				return err
+			}
+			if err := oneOf("output", output, "text", "json"); err != nil {
+				return err
+			}
+			q.Method, q.URL, q.Gateway = args[0], args[1], gatewayName(gateway)
+			set, places, err := file.Locate(in.paths, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			model := explain.NewModel(set, explain.Options{Translate: standalone(), Node: in.node(), Places: places})
+			e, err := model.Explain(q)
+			if err != nil {
+				return fmt.Errorf("explain %s %s: %w", q.Method, q.URL, err)
+			}
+			if output == "json" {
+				return writeJSON(cmd.OutOrStdout(), e)
+			}
+			return e.WriteText(cmd.OutOrStdout())
+		},
+	}
+	in.flags(cmd, true)
+	cmd.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, "header of the request, name:value; may be given several times")
+	cmd.Flags().StringVar(&q.ServerName, "sni", "", "server name of the TLS handshake; the host of the URL if not given")
+	cmd.Flags().StringVar(&gateway, "gateway", "", "NAMESPACE/NAME of the Gateway that is asked, where several can be meant")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+// gatewayName adds the namespace that objects without one have.
+func gatewayName(name string) ir.GatewayName {
+	if name != "" && !strings.Contains(name, "/") {
+		name = "default/" + name
+	}
+	return ir.GatewayName(name)
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"fsm/internal/project"
+	"fsm/internal/translate"
+)
+
+// input is the files that a command is about, and the machine that they are for.
+type input struct {
+	paths []string
+	bind  []string
+}
+
+// flags makes the flags of the input. stdin tells whether "-" is a file.
+func (in *input) flags(cmd *cobra.Command, stdin bool) {
+	about := "file or directory of YAML or JSON; may be given several times"
+	if stdin {
+		about += `; "-" for standard input`
+	}
+	cmd.Flags().StringArrayVarP(&in.paths, "filename", "f", nil, about)
+	in.bindFlag(cmd)
+}
+
+func (in *input) bindFlag(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&in.bind, "bind", []string{"127.0.0.1"},
+		"address to listen on for Gateways without spec.addresses; may be given several times; 0.0.0.0 or :: for all")
+}
+
+// check finds mistakes that are better named before anything is done.
+func (in *input) check() error {
+	if len(in.paths) == 0 {
+		return usagef("no files: say which with -f FILE or -f DIRECTORY, or try 'fsm demo', which brings its own")
+	}
+	return in.checkBind()
+}
+
+func (in *input) checkBind() error {
+	if len(in.bind) == 0 {
+		return usagef("--bind is empty: want an IP address; 0.0.0.0 or :: stands for all")
+	}
+	for _, address := range in.bind {
+		if _, err := netip.ParseAddr(address); err != nil {
+			return usagef("--bind %q: want an IP address", address)
+		}
+	}
+	return nil
+}
+
+func (in *input) node() project.Node {
+	return project.Node{Name: "standalone", Role: project.RoleGateway, Bind: in.bind}
+}
+
+// standalone is what objects from files mean: classes need not be declared, and
+// backends may be any host that the machine can reach.
+func standalone() translate.Config { return translate.Config{Standalone: true} }
