@@ -1,0 +1,142 @@
+package standin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config says which stand-ins to start, and where.
+type Config struct {
+	// Host is the address that all of them listen on, and that httpbin.org
+	// resolves to. Default 127.0.0.1.
+	Host string
+	// Names are those to start; none means all.
+	Names []string
+	// Output is where the echo servers print the requests they get.
+	Output io.Writer
+	// CertificateFile is where the certificate of httpbin.org is written to, for
+	// clients that have to trust it. Empty for nowhere.
+	CertificateFile string
+}
+
+// server is one stand-in. Its port stands in the manifests of the examples.
+type server struct {
+	name  string
+	port  int
+	start func(r *Running, addr string) error
+}
+
+// servers is the list of all stand-ins.
+func (c Config) servers() []server {
+	return []server{
+		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), nil) }},
+		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), nil) }},
+		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), nil) }},
+		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
+		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
+		{"dns", 19053, func(r *Running, addr string) error { return r.serveNames(addr, c.Host) }},
+	}
+}
+
+// Names lists all stand-ins.
+func Names() []string {
+	var names []string
+	for _, s := range (Config{}).servers() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Running are stand-ins that were started.
+type Running struct {
+	// Addresses say where each of them listens, by name.
+	Addresses map[string]string
+
+	closers []io.Closer
+	wg      sync.WaitGroup
+}
+
+// Start starts stand-ins. When one of them cannot be started the error says
+// which, and the others run all the same.
+func Start(c Config) (*Running, error) {
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
+	r := &Running{Addresses: map[string]string{}}
+	for _, name := range c.Names {
+		if !slices.Contains(Names(), name) {
+			return r, fmt.Errorf("there is no stand-in %q; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	var failures []error
+	for _, s := range c.servers() {
+		if len(c.Names) > 0 && !slices.Contains(c.Names, s.name) {
+			continue
+		}
+		addr := net.JoinHostPort(c.Host, strconv.Itoa(s.port))
+		if err := s.start(r, addr); err != nil {
+			failures = append(failures, fmt.Errorf("start %s: %w", s.name, err))
+			continue
+		}
+		r.Addresses[s.name] = addr
+	}
+	return r, errors.Join(failures...)
+}
+
+// Close stops all stand-ins and ends their connections.
+func (r *Running) Close() {
+	for _, c := range r.closers {
+		_ = c.Close()
+	}
+	r.wg.Wait()
+}
+
+// serveHTTP serves an address, with TLS if there is a configuration for it.
+func (r *Running) serveHTTP(addr string, h http.Handler, cfg *tls.Config) error {
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return err
+	}
+	if cfg != nil {
+		ln = tls.NewListener(ln, cfg)
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	r.closers = append(r.closers, s)
+	r.wg.Go(func() { _ = s.Serve(ln) }) // ends with Close
+	return nil
+}
+
+// servePackets answers each datagram with what reply makes of it, if anything.
+func (r *Running) servePackets(addr string, reply func([]byte) []byte) error {
+	conn, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", addr)
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, conn)
+	r.wg.Go(func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, client, err := conn.ReadFrom(buf)
+			if err != nil {
+				return // closed
+			}
+			if answer := reply(buf[:n]); answer != nil {
+				_, _ = conn.WriteTo(answer, client)
+			}
+		}
+	})
+	return nil
+}
+
+// echo is fortio's UDP echo server.
+func echo(datagram []byte) []byte { return datagram }
