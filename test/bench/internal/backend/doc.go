@@ -1,0 +1,6 @@
+// Package backend has the simplest servers that a proxy can stand in front of:
+// one that sends messages back, one that sends without end, and one that answers
+// HTTP requests with a fixed body where nginx is not there to do it.
+//
+// They do not check what they are sent.
+package backend
