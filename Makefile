@@ -1,0 +1,60 @@
+# FSM. "make help" lists the targets.
+
+# go.mod names the Go release that this needs; an older installed Go fetches it.
+export GOTOOLCHAIN := auto
+GO ?= go
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD   := -trimpath -ldflags '-s -w -X fsm/internal/cli.Version=$(VERSION)'
+
+# Fuzz targets, as package:name, and how long each one runs.
+FUZZ_TIME ?= 20s
+FUZZ := \
+	internal/proxy/http1:FuzzRequestHead \
+	internal/proxy/http1:FuzzResponseHead \
+	internal/proxy/http1:FuzzChunks \
+	internal/proxy/http1:FuzzPath \
+	internal/proxy/hpack:FuzzDecode \
+	internal/proxy/listen:FuzzHello \
+	internal/proxy/listen:FuzzProxyHeader \
+	internal/proxy/route:FuzzTable \
+	internal/resource:FuzzDecode \
+	internal/translate:FuzzTranslate
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build run test alloc bench lint fuzz clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+build: ## bin/fsm and bin/fsm-proxy
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/ ./cmd/...
+
+run: build ## a gateway on 127.0.0.1:8000 with two backends, to try things with
+	bin/fsm demo
+
+test: ## all tests, with the race detector where it does not change what is measured
+	$(GO) test -race ./...
+	$(MAKE) --no-print-directory alloc
+
+alloc: ## that forwarding allocates nothing, which the race detector would hide
+	$(GO) test -run Alloc ./internal/proxy/...
+
+bench: build ## fsm-proxy beside nginx and HAProxy; BENCH='-list' shows what there is
+	$(GO) run ./test/bench $(BENCH)
+
+# staticcheck has to be built with the Go release of this module to understand it.
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	GOTOOLCHAIN=$$($(GO) env GOVERSION) $(GO) run $(STATICCHECK) ./...
+
+fuzz: ## every fuzz target for FUZZ_TIME
+	@for target in $(FUZZ); do \
+		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ_TIME) "./$${target%%:*}" || exit 1; \
+	done
+
+clean: ## what make build left
+	rm -rf bin
