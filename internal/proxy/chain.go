@@ -6,16 +6,25 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/http1"
+	"fsm/internal/proxy/http2"
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/pki"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/stack"
 )
 
-// serveHTTP serves connections with HTTP/1.
+// serveHTTP serves connections with the version of HTTP that the client speaks: by
+// ALPN on TLS, else by how it begins.
 func serveHTTP(h *stack.HTTP) func(*socket.Stream, *message.Connection, func()) {
 	return func(stream *socket.Stream, info *message.Connection, closed func()) {
-		http1.Serve(stream, info, h, closed)
+		switch {
+		case info.TLS == nil:
+			http1.Serve(stream, info, h, closed, http2.Serve)
+		case info.TLS.NegotiatedProtocol == "h2":
+			http2.Serve(stream, info, h, closed)
+		default:
+			http1.Serve(stream, info, h, closed, nil)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package hpack
 
-import "fsm/internal/proxy/message"
+import (
+	"strconv"
+
+	"fsm/internal/proxy/message"
+)
 
 // AppendStart begins the first block of a connection: it tells the decoder that
 // no table is used, whatever size it would allow (RFC 7541, section 4.2).
@@ -71,6 +75,15 @@ func AppendPath(dst, path, query []byte) []byte {
 	dst = appendInteger(append(dst, indexPath), 0, 7, len(path)+1+len(query))
 	dst = append(append(dst, path...), '?')
 	return append(dst, query...)
+}
+
+// AppendLength writes content-length.
+func AppendLength(dst []byte, n int64) []byte {
+	dst = appendInteger(dst, 0, 4, indexByID[message.HeaderContentLength])
+	at := len(dst)
+	dst = strconv.AppendInt(append(dst, 0), n, 10)
+	dst[at] = byte(len(dst) - at - 1) // a number is shorter than 127 digits
+	return dst
 }
 
 // AppendField writes a field, its name in lower case. Fields that carry secrets

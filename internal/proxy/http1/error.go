@@ -23,6 +23,7 @@ const (
 	ReasonConnectRefused   = "connect_refused"
 	ReasonRequestTimeout   = "request_timeout"
 	ReasonClientClosed     = "client_closed"
+	ReasonNotHTTP          = "not_http"
 	ReasonUpstreamProtocol = "upstream_protocol"
 )
 
@@ -37,6 +38,7 @@ var (
 	errMethod        = refuse(400, ReasonBadRequestLine, "method is not a token")
 	errMethodCase    = refuse(400, ReasonBadRequestLine, "method is a standard one in the wrong case")
 	errRequestLine   = refuse(400, ReasonBadRequestLine, "request line is not \"method SP target SP version\"")
+	errNotHTTP       = refuse(0, ReasonNotHTTP, "first line has nothing of a request line")
 	errTarget        = refuse(400, ReasonBadRequestLine, "request target has a character that must be encoded")
 	errTargetForm    = refuse(400, ReasonBadRequestLine, "request target has no form this server knows")
 	errVersion       = refuse(505, ReasonVersion, "version is not HTTP/1.0 or HTTP/1.1")

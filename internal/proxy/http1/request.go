@@ -169,6 +169,9 @@ func parseRequestLine(buf []byte, start int, r *message.Request, info *RequestIn
 	}
 	target := buf[from:i]
 	next, err := parseVersion(buf, i+1, info)
+	if err == errRequestLine && target[0] != '/' && buf[i+1]|0x20 != 'h' {
+		return 0, errNotHTTP
+	}
 	if err != nil || next == incomplete {
 		return incomplete, err
 	}

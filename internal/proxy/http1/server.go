@@ -50,6 +50,7 @@ type ServerConn struct {
 	x    *message.Exchange
 	req  RequestInfo
 
+	other  Server
 	served uint32
 	moved  int64 // content bytes of the response sent
 	// keep is set while the connection may carry another request.
@@ -73,13 +74,24 @@ const (
 	nextBody         // the request that was read; its body, or what follows an upgrade, is not all there
 	nextLinger       // to be closed, when the client has read the response
 	nextEnd          // to be closed
+	nextOther        // to be served by whoever speaks HTTP/2
 )
 
+// Preface is how a client begins that speaks HTTP/2 without having asked (RFC
+// 9113, section 3.3).
+const Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
 // Serve serves a connection until it ends and closes it. It may return earlier,
-// when the connection was parked: closed is called at the very end, once.
-func Serve(stream *socket.Stream, info *message.Connection, h Handler, closed func()) {
-	newServerConn(stream, info, h, closed).serve()
+// when the connection was parked: closed is called at the very end, once. A
+// connection that begins with Preface is left to other, if that is not nil.
+func Serve(stream *socket.Stream, info *message.Connection, h Handler, closed func(), other Server) {
+	c := newServerConn(stream, info, h, closed)
+	c.other = other
+	c.serve()
 }
+
+// Server serves a connection as Serve does.
+type Server func(stream *socket.Stream, info *message.Connection, h Handler, closed func())
 
 func newServerConn(stream *socket.Stream, info *message.Connection, h Handler, closed func()) *ServerConn {
 	c := &ServerConn{stream: stream, handler: h, info: info, closed: closed}
@@ -113,6 +125,11 @@ func (c *ServerConn) serve() {
 		case nextEnd:
 			c.leave(c.ended)
 			return
+		case nextOther:
+			c.stream.Unread(bytes.Clone(c.in.unread()))
+			c.release()
+			c.other(c.stream, c.info, c.handler, c.closed)
+			return
 		}
 	}
 }
@@ -137,6 +154,8 @@ func (c *ServerConn) serveHeld() (wait bool) {
 		}
 		n, refusal := c.parse(cfg)
 		switch {
+		case refusal != nil && c.isOther():
+			return c.then(nextOther)
 		case refusal != nil:
 			c.refuse(refusal)
 			return c.then(nextLinger)
@@ -151,6 +170,14 @@ func (c *ServerConn) serveHeld() (wait bool) {
 			return false
 		}
 	}
+}
+
+// isOther reports whether what is no request is the beginning of HTTP/2, of which
+// at least the version is there by then.
+func (c *ServerConn) isOther() bool {
+	begin := c.in.unread()
+	begin = begin[:min(len(begin), len(Preface))]
+	return c.other != nil && c.served == 0 && len(begin) >= len("PRI * HTTP/2") && string(begin) == Preface[:len(begin)]
 }
 
 // then leaves the held read.
@@ -196,6 +223,8 @@ func (c *ServerConn) finishHead() {
 	switch {
 	case err != nil:
 		c.next, c.ended = nextEnd, err
+	case refusal != nil && c.isOther():
+		c.next = nextOther
 	case refusal != nil:
 		c.refuse(refusal)
 		c.next = nextLinger

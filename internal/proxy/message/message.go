@@ -3,6 +3,7 @@ package message
 import (
 	"crypto/tls"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 )
 
@@ -146,10 +147,49 @@ type Exchange struct {
 	// Active, on the same clock, is when a byte last moved after an upgrade.
 	Active atomic.Int64
 
+	// Cancellable is set by codecs that may call Abandon.
+	Cancellable bool
+
 	// Owner is what the handler keeps with the exchange, across reuse.
 	Owner any
 
 	arena []byte
+
+	attempt struct {
+		mu        sync.Mutex
+		abandoned bool
+		current   Aborter
+	}
+}
+
+// Aborter is an attempt at a backend that can be ended from any goroutine.
+type Aborter interface{ Abort() }
+
+// Attach makes the attempt end when the client goes away, until Detach. It
+// reports whether the client is gone already.
+func (x *Exchange) Attach(a Aborter) (gone bool) {
+	x.attempt.mu.Lock()
+	defer x.attempt.mu.Unlock()
+	x.attempt.current = a
+	return x.attempt.abandoned
+}
+
+// Detach ends what Attach began: the attempt is not touched any more.
+func (x *Exchange) Detach() {
+	x.attempt.mu.Lock()
+	defer x.attempt.mu.Unlock()
+	x.attempt.current = nil
+}
+
+// Abandon says that nobody wants the response any more. It may be called from any
+// goroutine.
+func (x *Exchange) Abandon() {
+	x.attempt.mu.Lock()
+	defer x.attempt.mu.Unlock()
+	x.attempt.abandoned = true
+	if x.attempt.current != nil {
+		x.attempt.current.Abort()
+	}
 }
 
 // Reset prepares the exchange for the next request.
@@ -158,6 +198,7 @@ func (x *Exchange) Reset() {
 	x.Response.Header.Reset(nil)
 	x.Response.Status, x.Response.Length, x.Response.Body, x.Response.Upgraded = 0, NoBody, nil, false
 	x.Client, x.Secure, x.Prefix, x.Origin, x.Close, x.Reason = netip.Addr{}, false, 0, nil, false, ""
+	x.attempt.abandoned, x.attempt.current, x.Cancellable = false, nil, false
 	if cap(x.arena) > maxArena {
 		x.arena = nil
 	}

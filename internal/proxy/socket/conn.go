@@ -36,6 +36,8 @@ type Conn struct {
 	write writeOp
 	// check is asked during long waits for a message head.
 	check func() error
+	// tick is called by the keeper; guarded by its lock.
+	tick func(now int64)
 	// peek and readable serve Readable; made on first use.
 	peek     func(fd uintptr)
 	readable bool
@@ -114,6 +116,9 @@ func (c *Conn) Phase() Phase { return Phase(c.state.Load()) }
 // SetStall bounds a single wait for a peer that does not read. Default 5 min.
 func (c *Conn) SetStall(d time.Duration) { c.stall.Store(int64(d)) }
 
+// Stall is what SetStall set.
+func (c *Conn) Stall() time.Duration { return time.Duration(c.stall.Load()) }
+
 // Abort makes the current and every later read return ErrAborted.
 func (c *Conn) Abort() { c.kick(kickAbort) }
 
@@ -160,16 +165,29 @@ func (c *Conn) interrupted() error {
 		return ErrDraining
 	case idle && kicks&kickPark != 0:
 		return ErrParkable
-	case kicks&kickCheck != 0 && c.check != nil:
+	case (kicks&kickCheck != 0 || again&kickDrain != 0) && c.check != nil:
 		return c.check()
 	}
 	return nil
 }
 
 // SetCheck has check called by the reading goroutine about once a second while
-// it waits for a message head; an error ends the wait. It is set before the
-// connection is used.
+// it waits for a message head, after Nudge, and when the connection is drained
+// while it does not idle; an error ends the wait. It is set before the connection
+// is used.
 func (c *Conn) SetCheck(check func() error) { c.check = check }
+
+// Nudge has the reading goroutine call the function of SetCheck.
+func (c *Conn) Nudge() { c.kick(kickCheck) }
+
+// OnTick has f called on each of the keeper's ticks, with the time, for as long as
+// the connection is open. It is set before the connection is used; f must not
+// block, nor close a connection.
+func (c *Conn) OnTick(f func(now int64)) {
+	c.keeper.mu.Lock()
+	defer c.keeper.mu.Unlock()
+	c.tick = f
+}
 
 // Draining reports whether Drain was called.
 func (c *Conn) Draining() bool { return c.kicks.Load()&kickDrain != 0 }

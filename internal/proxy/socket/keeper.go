@@ -114,6 +114,9 @@ func (k *Keeper) sweep(now int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, c := range k.conns {
+		if c.tick != nil {
+			c.tick(now)
+		}
 		if by := c.writeBy.Load(); by != 0 && now >= by {
 			_ = c.tcp.SetWriteDeadline(past)
 		}

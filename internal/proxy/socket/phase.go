@@ -39,6 +39,8 @@ const (
 	Busy
 	// Tunnel: bytes of any kind in both directions.
 	Tunnel
+	// Shared: several exchanges at once, which look after themselves.
+	Shared
 )
 
 // Reasons for which a wait is interrupted, as bits.

@@ -23,6 +23,10 @@ func NewStream(c *Conn, ahead []byte) *Stream { return &Stream{Sock: c, ahead: a
 // Ahead are the bytes that were read before and not delivered yet.
 func (s *Stream) Ahead() []byte { return s.ahead }
 
+// Unread puts bytes back that were read, in front of everything. The stream keeps
+// the slice.
+func (s *Stream) Unread(b []byte) { s.ahead = b }
+
 // Read implements io.Reader.
 func (s *Stream) Read(p []byte) (int, error) {
 	if len(s.ahead) > 0 {

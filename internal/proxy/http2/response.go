@@ -1,0 +1,225 @@
+package http2
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"fsm/internal/proxy/buffer"
+	"fsm/internal/proxy/hpack"
+	"fsm/internal/proxy/http1"
+	"fsm/internal/proxy/message"
+)
+
+// serverStream is a request of a client. It implements message.Downstream.
+type serverStream struct {
+	stream
+	conn *ServerConn
+	x    *message.Exchange
+	// refusal answers the request; malformed ones are reset.
+	refusal   *message.Reply
+	malformed bool
+	memory    []byte // of the request's head
+	moved     int64
+	runFn     func()
+}
+
+var serverStreams sync.Pool
+
+func newServerStream(c *ServerConn, id uint32) *serverStream {
+	s, ok := serverStreams.Get().(*serverStream)
+	if !ok {
+		s = &serverStream{}
+		s.runFn = s.serve
+	}
+	s.conn, s.x = c, c.handler.Begin()
+	s.refusal, s.malformed, s.moved, s.memory = nil, false, 0, s.memory[:0]
+	s.stream.open(&c.conn, id)
+	s.exchange = s.x
+	s.slow, s.cut = http1.ErrBodySlow, errReset
+	return s
+}
+
+// errReset is what a reader of a request gets that the client has reset.
+var errReset = &message.Reply{Reason: ReasonReset, Cause: fmt.Errorf("client reset the stream")}
+
+// free gives everything back.
+func (s *serverStream) free() {
+	s.queue.drop()
+	s.conn.handler.End(s.x)
+	s.x, s.exchange = nil, nil
+	if cap(s.memory) > 2*buffer.Small {
+		s.memory = nil
+	}
+	serverStreams.Put(s)
+}
+
+// serve serves the request, in a goroutine of its own.
+func (s *serverStream) serve() {
+	if s.refusal != nil {
+		s.conn.handler.Refuse(s.x, s.refusal)
+	} else {
+		s.conn.handler.Serve(s.x)
+	}
+	s.finish()
+}
+
+// finish ends the stream.
+func (s *serverStream) finish() {
+	c := s.conn
+	c.mu.Lock()
+	s.exchange = nil
+	if !s.done {
+		delete(c.streams, s.id)
+		s.done = true
+		switch {
+		case s.malformed:
+			c.appendReset(s.id, codeProtocol)
+			c.resets.spend(1, c.link.Sock.Coarse()) // the next one notices
+		case !s.sent:
+			c.appendReset(s.id, codeInternal)
+		case !s.received:
+			c.appendReset(s.id, codeNone)
+		}
+	}
+	c.active--
+	over := c.active == 0 && c.finished
+	if c.active == 0 && c.drain == draining && !c.finished {
+		c.link.Sock.Nudge()
+	}
+	c.wake()
+	c.mu.Unlock()
+	s.free()
+	if over {
+		c.closed()
+	}
+}
+
+// Moved implements message.Downstream.
+func (s *serverStream) Moved() (received, sent int64) { return s.total, s.moved }
+
+// Gone implements message.Downstream.
+func (s *serverStream) Gone() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.broken != nil
+}
+
+// Inform implements message.Downstream.
+func (s *serverStream) Inform(r *message.Response) error {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	s.writeHead(r, r.Status, message.NoBody, false)
+	c.wake()
+	return nil
+}
+
+// Respond implements message.Downstream.
+func (s *serverStream) Respond(r *message.Response) error {
+	if s.malformed {
+		return nil // finish resets it
+	}
+	body, length, status := r.Body, r.Length, r.Status
+	switch {
+	case r.Upgraded:
+		status, length = 200, message.UnknownLength // RFC 8441, section 5
+		r.Header.Remove(&acceptName)
+	case status == 204 || status == 304 || string(s.x.Request.Method) == "HEAD":
+		body = nil
+	case body == nil:
+		length = max(length, 0)
+	}
+	if s.x.Close {
+		s.conn.beginDrain()
+	}
+	c := s.c
+	c.mu.Lock()
+	if err := s.sendable(); err != nil {
+		c.mu.Unlock()
+		return s.gone(err)
+	}
+	s.sent = body == nil
+	s.writeHead(r, status, length, body == nil)
+	if body == nil {
+		c.wake()
+	}
+	c.mu.Unlock()
+	if body == nil {
+		return nil
+	}
+	return s.copy(body)
+}
+
+var acceptName = message.MakeName("Sec-WebSocket-Accept")
+
+// gone is the error for a response that cannot be sent.
+func (s *serverStream) gone(err error) error {
+	if reply, ok := err.(*message.Reply); ok && reply.Status == 0 {
+		return reply
+	}
+	return &message.Reply{Reason: ReasonReset, Cause: fmt.Errorf("write response: %w", err)}
+}
+
+// copy sends a body to its end. What is there goes out together, and nothing
+// waits for what is not.
+func (s *serverStream) copy(body message.Body) error {
+	for {
+		if !body.Ready() {
+			s.flush()
+		}
+		data, err := body.Next()
+		if err == io.EOF {
+			return s.end(body.Trailer())
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.send(data, false); err != nil {
+			return s.gone(err)
+		}
+		s.moved += int64(len(data))
+	}
+}
+
+// end ends the response.
+func (s *serverStream) end(trailer *message.Header) error {
+	if trailer == nil || trailer.Count() == 0 {
+		if err := s.send(nil, true); err != nil {
+			return s.gone(err)
+		}
+		s.flush()
+		return nil
+	}
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.sendable(); err != nil {
+		return s.gone(err)
+	}
+	at := c.beginBlock(s.id, flagEndStream)
+	c.out = appendFields(c.out, trailer)
+	c.finishBlock(at)
+	s.sent = true
+	c.wake()
+	return nil
+}
+
+// writeHead writes the head of a response. The lock is held.
+func (s *serverStream) writeHead(r *message.Response, status int, length int64, end bool) {
+	c := s.c
+	flags := uint8(0)
+	if end {
+		flags = flagEndStream
+	}
+	at := c.beginBlock(s.id, flags)
+	c.out = hpack.AppendStatus(c.out, status)
+	if length >= 0 {
+		c.out = hpack.AppendLength(c.out, length)
+	}
+	c.out = appendFields(c.out, &r.Header)
+	c.finishBlock(at)
+}

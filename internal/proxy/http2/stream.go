@@ -1,0 +1,263 @@
+package http2
+
+import (
+	"io"
+	"sync/atomic"
+
+	"fsm/internal/proxy/message"
+	"fsm/internal/proxy/socket"
+)
+
+// stream is one request and its response. All of it is guarded by the
+// connection's lock, unless it says otherwise. As a message.Body it is what the
+// peer sends.
+type stream struct {
+	c  *conn
+	id uint32
+
+	// What the peer sends.
+	queue    queue
+	room     int  // what it may still send
+	taken    int  // what was used and it was not told of yet
+	received bool // its end has come
+	unwanted bool // nobody reads it any more
+	length   int64
+	total    int64
+	most     int64 // 0 for no limit
+	trailer  *message.Header
+	readable chan struct{}
+	readBy   int64 // when a wait for it ends; 0 while nobody waits
+	wait     int64 // how long one may take; 0 for as long as it takes
+
+	// What we send.
+	window   int64
+	sent     bool // our end was written
+	writable chan struct{}
+	writeBy  int64
+
+	// broken is why the stream is over before its time.
+	broken error
+	// slow and cut are what a reader gets when the peer stops or goes away.
+	slow, cut *message.Reply
+	// exchange is abandoned when the peer resets the stream; nil for none.
+	exchange *message.Exchange
+	// active is when a byte last moved, for tunnels.
+	active *atomic.Int64
+	// done is set when the stream has left the connection.
+	done bool
+}
+
+// open prepares a stream. The channels outlive its use.
+func (s *stream) open(c *conn, id uint32) {
+	readable, writable := s.readable, s.writable
+	if readable == nil {
+		readable, writable = make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+	*s = stream{c: c, id: id, room: streamWindow, window: c.peerWindow, length: -1, readable: readable, writable: writable}
+	drain(readable)
+	drain(writable)
+}
+
+func drain(ch chan struct{}) {
+	select {
+	case <-ch:
+	default:
+	}
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends the stream for whoever uses it.
+func (s *stream) fail(err error) {
+	if s.broken == nil {
+		s.broken = err
+		signal(s.readable)
+		signal(s.writable)
+	}
+}
+
+// Next implements message.Body.
+func (s *stream) Next() ([]byte, error) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.queue.settle()
+	s.credit()
+	for {
+		switch {
+		case s.most > 0 && s.total > s.most:
+			return nil, errBodyTooLarge
+		case s.queue.len() > 0:
+			piece := s.queue.take()
+			s.taken += len(piece)
+			if s.active != nil {
+				s.active.Store(socket.Now())
+			}
+			return piece, nil
+		case s.unwanted:
+			return nil, socket.ErrAborted
+		case s.received:
+			return nil, io.EOF
+		case s.broken != nil:
+			return nil, s.readError()
+		}
+		if s.wait > 0 {
+			s.readBy = socket.Now() + s.wait
+		}
+		c.mu.Unlock()
+		<-s.readable
+		c.mu.Lock()
+		s.readBy = 0
+	}
+}
+
+// credit lets the peer send as much as was used, once that is worth a frame.
+func (s *stream) credit() {
+	if s.taken < streamWindow/2 || s.received || s.broken != nil {
+		return
+	}
+	s.room += s.taken
+	s.c.out = appendWindowUpdate(s.c.pending(), s.id, s.taken)
+	s.taken = 0
+	s.c.wake()
+}
+
+// readError is what a reader of a broken stream gets.
+func (s *stream) readError() error {
+	if reply, ok := s.broken.(*message.Reply); ok {
+		return reply
+	}
+	return s.cut
+}
+
+// Ready implements message.Body.
+func (s *stream) Ready() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.queue.len() > 0 || s.received || s.broken != nil || s.unwanted || s.most > 0 && s.total > s.most
+}
+
+// Cancel implements message.Body.
+func (s *stream) Cancel() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.unwanted = true
+	s.queue.settle()
+	signal(s.readable)
+}
+
+// Trailer implements message.Body.
+func (s *stream) Trailer() *message.Header { return s.trailer }
+
+// receive takes in content from the peer.
+func (s *stream) receive(f *frame, content []byte) error {
+	if s.room -= f.length; s.room < 0 {
+		return streamError{s.id, codeFlowControl}
+	}
+	s.taken += f.length - len(content) // padding is used at once
+	s.total += int64(len(content))
+	if s.length >= 0 && s.total > s.length {
+		return streamError{s.id, codeProtocol}
+	}
+	if len(content) > 0 {
+		if s.broken == nil && !s.unwanted {
+			s.queue.add(content)
+		} else {
+			s.taken += len(content)
+		}
+		s.c.work.earn(earnedReceived)
+	}
+	if f.has(flagEndStream) {
+		return s.receiveEnd()
+	}
+	signal(s.readable)
+	return nil
+}
+
+// receiveEnd takes in that the peer has sent everything.
+func (s *stream) receiveEnd() error {
+	if s.length >= 0 && s.total != s.length {
+		return streamError{s.id, codeProtocol}
+	}
+	s.received = true
+	signal(s.readable)
+	return nil
+}
+
+// send writes content, as the windows allow, and with end the end of what we
+// send. It waits for nothing else.
+func (s *stream) send(content []byte, end bool) error {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if end && len(content) == 0 && s.endLast() {
+		return nil
+	}
+	for {
+		if err := s.sendable(); err != nil {
+			return err
+		}
+		n := int(min(int64(len(content)), s.window, c.window, int64(c.peerFrame)))
+		if n > 0 || len(content) == 0 && end {
+			if len(c.out) < maxPending {
+				f := frame{length: n, kind: frameData, stream: s.id}
+				if end && n == len(content) {
+					f.flags, s.sent = flagEndStream, true
+				}
+				c.patch, c.patched = len(c.pending()), s.id
+				c.out = append(appendFrame(c.pending(), f), content[:n]...)
+				s.window -= int64(n)
+				c.window -= int64(n)
+				c.work.earn(earnedSent)
+				if content = content[n:]; len(content) == 0 {
+					return nil
+				}
+				continue
+			}
+			c.crowded = append(c.crowded, s)
+		} else if len(content) == 0 {
+			return nil
+		} else if c.window <= 0 && s.window > 0 {
+			c.starved = append(c.starved, s)
+		}
+		c.wake()
+		s.writeBy = socket.Now() + c.stall
+		c.mu.Unlock()
+		<-s.writable
+		c.mu.Lock()
+		s.writeBy = 0
+	}
+}
+
+// endLast marks the last frame of the stream as its end, if that frame has not
+// gone out and is the last of all.
+func (s *stream) endLast() bool {
+	c := s.c
+	if c.patch == 0 && len(c.out) == 0 || c.patched != s.id || s.broken != nil {
+		return false
+	}
+	c.out[c.patch+4] |= flagEndStream
+	s.sent = true
+	c.patched = 0
+	return true
+}
+
+// sendable says why nothing can be sent any more.
+func (s *stream) sendable() error {
+	if s.broken != nil {
+		return s.broken
+	}
+	return s.c.ended
+}
+
+// flush lets what was written go out.
+func (s *stream) flush() {
+	s.c.mu.Lock()
+	s.c.wake()
+	s.c.mu.Unlock()
+}
