@@ -61,9 +61,10 @@ var mayImport = map[string][]string{
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
 		"internal/ir", "internal/project", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/report"),
-	"internal/cli":  {"..."},
-	"cmd/fsm":       {"internal/cli"},
-	"cmd/fsm-proxy": {"internal/proxy/process", "github.com/spf13/cobra"},
+	"internal/hello": {"google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
+	"internal/cli":   {"..."},
+	"cmd/fsm":        {"internal/cli"},
+	"cmd/fsm-proxy":  {"internal/proxy/process", "github.com/spf13/cobra"},
 
 	// Tests and what they use.
 	"internal/golden": {"github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/txtar"},

@@ -112,7 +112,7 @@ func (w *walk) backendAnswer(b *ir.Backend, endpoints int) *Answer {
 		return answerOf(&message.Reply{Status: int(f.Status), Reason: f.Reason}).with(f.Message)
 	}
 	if b.TLS != nil {
-		if _, err := pki.ClientConfig(b.TLS, w.snapshot.Secrets, nil); err != nil {
+		if _, err := pki.ClientConfig(b.TLS, w.snapshot.Secrets); err != nil {
 			return &Answer{From: FromProxy, Status: 503, Reason: upstream.ReasonTLS, Message: err.Error()}
 		}
 	}

@@ -49,7 +49,7 @@ func BenchmarkParseResponse(b *testing.B) {
 	var info ResponseInfo
 	b.ReportAllocs()
 	for b.Loop() {
-		if n, err := ParseResponse(benchResponse, &r, &info, &responseLimits, false); n == 0 || err != nil {
+		if n, err := ParseResponse(benchResponse, &r, &info, &ResponseLimits, false); n == 0 || err != nil {
 			b.Fatal(n, err)
 		}
 	}
@@ -58,7 +58,7 @@ func BenchmarkParseResponse(b *testing.B) {
 func BenchmarkAppendResponse(b *testing.B) {
 	var r message.Response
 	var info ResponseInfo
-	if _, err := ParseResponse(benchResponse, &r, &info, &responseLimits, false); err != nil {
+	if _, err := ParseResponse(benchResponse, &r, &info, &ResponseLimits, false); err != nil {
 		b.Fatal(err)
 	}
 	out := make([]byte, 4096)

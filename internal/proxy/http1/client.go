@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"fsm/internal/proxy/buffer"
@@ -32,9 +33,9 @@ type Timeouts struct {
 	Response, Body, Tunnel time.Duration
 }
 
-// responseLimits bound what a backend may send as a head. Backends are less of a
+// ResponseLimits bound what a backend may send as a head. Backends are less of a
 // threat than clients, and some send more.
-var responseLimits = Limits{Bytes: 64 << 10, Fields: 256, Underscores: AllowUnderscores}
+var ResponseLimits = Limits{Bytes: 64 << 10, Fields: 256, Underscores: AllowUnderscores}
 
 // max1xx bounds the interim responses to one request.
 const max1xx = 32
@@ -54,6 +55,8 @@ type ClientConn struct {
 	tunnel    bool
 	// used counts exchanges.
 	used uint64
+	// aborted says that nobody wants the response any more.
+	aborted atomic.Bool
 }
 
 // NewClientConn makes a connection ready for requests.
@@ -61,7 +64,7 @@ func NewClientConn(stream *socket.Stream) *ClientConn {
 	c := &ClientConn{stream: stream}
 	stream.Sock.SetCheck(c.checkClient)
 	c.body = bodyReader{
-		stream: stream, in: &c.in, limits: &responseLimits, cut: errResponseCut,
+		stream: stream, in: &c.in, limits: &ResponseLimits, cut: errResponseCut,
 		slow: &message.Reply{Status: 504, Reason: ReasonUpstreamTimeout, Cause: socket.ErrTimeout},
 	}
 	return c
@@ -75,6 +78,12 @@ func (c *ClientConn) Used() bool { return c.used > 0 }
 
 // Uploading reports whether the request's body may still be on its way.
 func (c *ClientConn) Uploading() bool { return c.uploading }
+
+// Abort ends the exchange; it may be called from any goroutine before Finish.
+func (c *ClientConn) Abort() {
+	c.aborted.Store(true)
+	c.stream.Sock.Abort()
+}
 
 // RoundTrip sends x.Request and reads the head of the response into x.Response.
 // A request body that is not all there yet is sent in the background, so that
@@ -116,20 +125,20 @@ func (c *ClientConn) RoundTrip(x *message.Exchange, t *Timeouts) error {
 			return err2
 		}
 		if c.in.w == len(c.in.buf.B) {
-			c.in.grow(min(4*len(c.in.buf.B), 2*responseLimits.Bytes))
+			c.in.grow(min(4*len(c.in.buf.B), 2*ResponseLimits.Bytes))
 		}
 		n, err = c.stream.Read(c.in.buf.B[c.in.w:])
 		c.in.took(n)
 	}
 }
 
-// errClientGone is the answer to nobody.
-var errClientGone = &message.Reply{Reason: ReasonClientClosed, Cause: errors.New("client closed while it waited")}
+// ErrClientGone is the answer to nobody.
+var ErrClientGone = &message.Reply{Reason: ReasonClientClosed, Cause: errors.New("client closed while it waited")}
 
 // checkClient is asked now and then during a long wait for the backend.
 func (c *ClientConn) checkClient() error {
 	if c.x.Downstream.Gone() {
-		return errClientGone
+		return ErrClientGone
 	}
 	return nil
 }
@@ -201,7 +210,7 @@ func (c *ClientConn) upload(body message.Body, w *bodyWriter, pending []byte) er
 func (c *ClientConn) readHead(x *message.Exchange, t *Timeouts) (done bool, err error) {
 	for {
 		head := string(x.Request.Method) == "HEAD"
-		n, perr := ParseResponse(c.in.unread(), &x.Response, &c.res, &responseLimits, head)
+		n, perr := ParseResponse(c.in.unread(), &x.Response, &c.res, &ResponseLimits, head)
 		if perr != nil {
 			return false, perr
 		}
@@ -307,8 +316,10 @@ func (c *ClientConn) expectUpload() {
 // failed says why the response head did not come.
 func (c *ClientConn) failed(err error, nothing bool) error {
 	switch {
-	case err == errClientGone:
+	case err == ErrClientGone:
 		return err
+	case c.aborted.Load():
+		return ErrClientGone
 	case errors.Is(err, socket.ErrAborted) && c.uploading:
 		c.uploading = false
 		return <-c.uploaded
@@ -346,21 +357,30 @@ func (c *ClientConn) Finish(x *message.Exchange, ok bool) (reusable bool) {
 	return true
 }
 
+// AwaitUpload waits, within reason, for the word that a request body was sent
+// whose response is complete.
+func AwaitUpload[T any](uploaded <-chan T) (word T, done bool) {
+	select {
+	case word = <-uploaded:
+		return word, true
+	default:
+	}
+	timer := time.NewTimer(lingerUpload)
+	defer timer.Stop()
+	select {
+	case word = <-uploaded:
+		return word, true
+	case <-timer.C:
+		return word, false
+	}
+}
+
 // finishUpload waits for the request body to be sent, within reason.
 func (c *ClientConn) finishUpload(body message.Body, ok bool) bool {
 	c.uploading = false
 	if ok {
-		select {
-		case err := <-c.uploaded:
+		if err, done := AwaitUpload(c.uploaded); done {
 			return err == nil
-		default:
-		}
-		timer := time.NewTimer(lingerUpload)
-		defer timer.Stop()
-		select {
-		case err := <-c.uploaded:
-			return err == nil
-		case <-timer.C:
 		}
 	}
 	// Both ends: the upload may be waiting for the client or for the backend.

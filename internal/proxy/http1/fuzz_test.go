@@ -87,7 +87,7 @@ func FuzzResponseHead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, head bool) {
 		var r message.Response
 		var info ResponseInfo
-		n, err := ParseResponse(in, &r, &info, &responseLimits, head)
+		n, err := ParseResponse(in, &r, &info, &ResponseLimits, head)
 		if err != nil {
 			if err.Status != 502 {
 				t.Fatalf("%q: backend's fault answered with %d", in, err.Status)

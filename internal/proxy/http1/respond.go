@@ -46,8 +46,8 @@ func (c *ServerConn) Respond(r *message.Response) error {
 		r.Length = max(r.Length, 0)
 	case r.Length < 0 && c.req.Version10:
 		c.keep = false // the end of the connection is the end of the body
-	case r.Length < 0:
-		f.chunked = true
+	case r.Length < 0, !c.req.Version10 && r.Header.Has(message.HeaderTrailer):
+		f.chunked = true // trailers, which HTTP/2 has with any body, need it
 	}
 	c.keep = c.keep && !c.x.Close && !c.stream.Sock.Draining() && c.mayKeep()
 	f.close = !c.keep

@@ -37,7 +37,7 @@ func TestParseResponseRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var r message.Response
 			var info ResponseInfo
-			n, err := ParseResponse([]byte(in), &r, &info, &responseLimits, false)
+			n, err := ParseResponse([]byte(in), &r, &info, &ResponseLimits, false)
 			if err == nil {
 				t.Fatalf("parsed %d bytes of %q, want a refusal", n, in)
 			}
@@ -75,7 +75,7 @@ func TestParseResponseAccepts(t *testing.T) {
 			in := c.in + "NEXT"
 			var r message.Response
 			var info ResponseInfo
-			n, err := ParseResponse([]byte(in), &r, &info, &responseLimits, c.head)
+			n, err := ParseResponse([]byte(in), &r, &info, &ResponseLimits, c.head)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestParseResponseAccepts(t *testing.T) {
 				t.Errorf("got %s, %d bytes; want %s, %d", got, n, c.want, len(c.in))
 			}
 			for i := range len(c.in) {
-				if n, err := ParseResponse([]byte(in[:i]), &r, &info, &responseLimits, c.head); n != 0 || err != nil {
+				if n, err := ParseResponse([]byte(in[:i]), &r, &info, &ResponseLimits, c.head); n != 0 || err != nil {
 					t.Fatalf("first %d bytes: got %d, %v, want to be asked for more", i, n, err)
 				}
 			}

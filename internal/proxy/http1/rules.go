@@ -102,6 +102,7 @@ var (
 	ErrBodySlow     = errBodySlow
 	ErrExpect       = errExpect
 	ErrTooMany1xx   = errTooMany1xx
+	ErrResponseCut  = errResponseCut
 )
 
 // SameHost compares an authority with a Host header.

@@ -23,6 +23,8 @@ const (
 	workRate  = 200
 	// costSettings is what SETTINGS cost, which may touch every stream.
 	costSettings = 10
+	// costBlock is what a header block costs that is decoded for nothing.
+	costBlock = 10
 	// earned by each new stream, by data received, and by data sent.
 	earnedStream   = 8
 	earnedReceived = 2
@@ -47,6 +49,9 @@ func (b *budget) spend(n int, now int64) bool {
 	b.left -= n
 	return b.left >= 0
 }
+
+// overdrawn reports whether more was spent than there was.
+func (b *budget) overdrawn() bool { return b.left < 0 }
 
 // earn gives n back.
 func (b *budget) earn(n int) { b.left = min(b.most, b.left+n) }

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"errors"
-	"io"
 	"sync"
 
 	"fsm/internal/proxy/buffer"
@@ -39,9 +38,11 @@ type side interface {
 	goneAway(last uint32, code errorCode)
 	// ponged takes in the answer to a ping; the lock is held.
 	ponged(data uint64)
-	// pause is called before a wait for more from the peer: it says what the
-	// connection waits for, and gives back what it does not need meanwhile.
-	pause()
+	// settled takes in that the peer's settings were; the lock is held.
+	settled()
+	// pausing is called before a wait for more from the peer, and says what the
+	// connection waits for.
+	pausing()
 	// check is called by the goroutine that reads when the connection was nudged or
 	// is drained. An error ends the connection.
 	check() error
@@ -71,6 +72,7 @@ type conn struct {
 	step    func() (wait bool) // readHeld, made once
 	stopped error              // why reading ended
 	awaited string             // what the peer has to send before its first frame
+	whole   bool               // a frame was completed since the last pause
 	in      *buffer.Buffer
 	r, w    int
 	decoder hpack.Decoder
@@ -190,16 +192,21 @@ func (c *conn) tick(now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
-		if s.readBy != 0 && now >= s.readBy && s.slow != nil {
-			s.fail(s.slow)
+		if s.readBy != 0 && now >= s.readBy {
+			s.late = true
+			signal(s.readable)
 		}
 		if s.writeBy != 0 && now >= s.writeBy {
 			s.fail(errStalled)
+		}
+		if s.pollAt != 0 && now >= s.pollAt {
+			s.pollAt = now + pollEvery
+			signal(s.readable)
 		}
 	}
 }
 
 var errStalled = errors.New("peer does not take what it asked for")
 
-// errClosed is why a connection ends without a fault.
-var errClosed error = io.EOF
+// errClosed is why we end a connection that has done all that it was for.
+var errClosed = errors.New("connection has served its purpose")

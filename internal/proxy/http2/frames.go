@@ -78,7 +78,11 @@ func (c *conn) data(f *frame, payload []byte) error {
 	}
 	s := c.streams[f.stream]
 	if s == nil {
-		return c.side.stray(f)
+		err := c.side.stray(f)
+		if err == nil && !c.work.spend(1, c.link.Sock.Coarse()) {
+			return errIdleWork
+		}
+		return err
 	}
 	if s.received {
 		return streamError{f.stream, codeStreamClosed}
@@ -169,7 +173,7 @@ func (c *conn) resetFrame(f *frame, payload []byte) error {
 	if s == nil {
 		err := c.side.stray(f)
 		c.mu.Unlock()
-		if _, ok := errors.AsType[streamError](err); ok {
+		if _, ok := errors.AsType[streamError](err); ok || err == nil {
 			return c.spend(1) // a reset is never answered with one
 		}
 		return err
@@ -212,7 +216,7 @@ func (c *conn) settings(f *frame, payload []byte) error {
 	case f.has(flagAck) && len(payload) != 0, len(payload)%settingSize != 0:
 		return errFrameSize
 	case f.has(flagAck):
-		return nil
+		return c.spend(1)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,6 +228,7 @@ func (c *conn) settings(f *frame, payload []byte) error {
 			return err
 		}
 	}
+	c.side.settled()
 	c.out = appendFrame(c.pending(), frame{kind: frameSettings, flags: flagAck})
 	c.wake()
 	return nil

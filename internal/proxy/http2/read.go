@@ -31,7 +31,7 @@ func (c *conn) readHeld() (wait bool) {
 		room := c.makeRoom()
 		n, again, err := c.link.Sock.TryRead(room)
 		if again {
-			c.side.pause()
+			c.pause()
 			return true
 		}
 		if err == nil {
@@ -42,7 +42,7 @@ func (c *conn) readHeld() (wait bool) {
 			return false
 		}
 		if n < len(room) {
-			c.side.pause()
+			c.pause()
 			return true
 		}
 	}
@@ -50,7 +50,7 @@ func (c *conn) readHeld() (wait bool) {
 
 // readOnce is readHeld for streams that cannot say when there is more.
 func (c *conn) readOnce() {
-	c.side.pause()
+	c.pause()
 	n, err := c.link.Read(c.makeRoom())
 	if n > 0 {
 		err = c.took(n)
@@ -58,6 +58,23 @@ func (c *conn) readOnce() {
 	if err != nil {
 		c.interrupted(err)
 	}
+}
+
+// inContent reports whether the peer is in the middle of content.
+func (c *conn) inContent() bool {
+	if c.awaited != "" || c.w-c.r < frameHeaderSize {
+		return false
+	}
+	f := parseFrame(c.in.B[c.r:])
+	return f.kind == frameData
+}
+
+// pause is called before each wait for more.
+func (c *conn) pause() {
+	if !c.incomplete() {
+		c.rest()
+	}
+	c.side.pausing()
 }
 
 // interrupted takes in why a read ended.
@@ -107,6 +124,7 @@ func (c *conn) process() error {
 			break
 		}
 		c.r += frameHeaderSize + f.length
+		c.whole = true
 		err := c.frame(&f, b[frameHeaderSize:frameHeaderSize+f.length])
 		if broken, ok := errors.AsType[streamError](err); ok {
 			err = c.resetStream(broken)

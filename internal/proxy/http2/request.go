@@ -49,6 +49,7 @@ func (s *serverStream) decode(b *headerBlock, cfg *http1.ServerConfig) error {
 	var p pseudo
 	r := &s.x.Request
 	r.Header.Reset(nil)
+	r.Trailers, r.Expects100 = false, false
 	regular := false
 	c := &s.conn.conn
 	for c.decoder.Begin(b.text); c.decoder.More(); {
@@ -165,8 +166,8 @@ func (s *serverStream) frame(b *headerBlock, l *fields, p *pseudo, cfg *http1.Se
 		s.most, s.wait, s.active = 0, 0, &x.Active
 	default:
 		s.length = l.length
-		if r.Length = l.length; l.length < 0 {
-			r.Length = message.UnknownLength
+		if r.Length = l.length; l.length < 0 || r.Header.Has(message.HeaderTrailer) {
+			r.Length = message.UnknownLength // HTTP/1.1 has no trailers behind a length
 		}
 		r.Body = &s.stream
 		if l.length == 0 {

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"fmt"
-	"io"
 	"sync"
 
 	"fsm/internal/proxy/buffer"
@@ -75,7 +74,7 @@ func (s *serverStream) finish() {
 		switch {
 		case s.malformed:
 			c.appendReset(s.id, codeProtocol)
-			c.resets.spend(1, c.link.Sock.Coarse()) // the next one notices
+			c.resets.spend(1, c.link.Sock.Coarse()) // the next header block notices
 		case !s.sent:
 			c.appendReset(s.id, codeInternal)
 		case !s.received:
@@ -96,7 +95,11 @@ func (s *serverStream) finish() {
 }
 
 // Moved implements message.Downstream.
-func (s *serverStream) Moved() (received, sent int64) { return s.total, s.moved }
+func (s *serverStream) Moved() (received, sent int64) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.total, s.moved
+}
 
 // Gone implements message.Downstream.
 func (s *serverStream) Gone() bool {
@@ -130,8 +133,6 @@ func (s *serverStream) Respond(r *message.Response) error {
 		r.Header.Remove(&acceptName)
 	case status == 204 || status == 304 || string(s.x.Request.Method) == "HEAD":
 		body = nil
-	case body == nil:
-		length = max(length, 0)
 	}
 	if s.x.Close {
 		s.conn.beginDrain()
@@ -151,7 +152,23 @@ func (s *serverStream) Respond(r *message.Response) error {
 	if body == nil {
 		return nil
 	}
-	return s.copy(body)
+	unread, unsent := s.copy(body, &s.moved)
+	if unsent != nil {
+		return s.gone(unsent)
+	}
+	return s.blame(unread)
+}
+
+// blame says whose fault it is that a response breaks off: not the backend's, when
+// its exchange was ended because the client had left.
+func (s *serverStream) blame(err error) error {
+	s.c.mu.Lock()
+	broken := s.broken
+	s.c.mu.Unlock()
+	if err != nil && broken != nil {
+		return s.gone(broken)
+	}
+	return err
 }
 
 var acceptName = message.MakeName("Sec-WebSocket-Accept")
@@ -162,50 +179,6 @@ func (s *serverStream) gone(err error) error {
 		return reply
 	}
 	return &message.Reply{Reason: ReasonReset, Cause: fmt.Errorf("write response: %w", err)}
-}
-
-// copy sends a body to its end. What is there goes out together, and nothing
-// waits for what is not.
-func (s *serverStream) copy(body message.Body) error {
-	for {
-		if !body.Ready() {
-			s.flush()
-		}
-		data, err := body.Next()
-		if err == io.EOF {
-			return s.end(body.Trailer())
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.send(data, false); err != nil {
-			return s.gone(err)
-		}
-		s.moved += int64(len(data))
-	}
-}
-
-// end ends the response.
-func (s *serverStream) end(trailer *message.Header) error {
-	if trailer == nil || trailer.Count() == 0 {
-		if err := s.send(nil, true); err != nil {
-			return s.gone(err)
-		}
-		s.flush()
-		return nil
-	}
-	c := s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := s.sendable(); err != nil {
-		return s.gone(err)
-	}
-	at := c.beginBlock(s.id, flagEndStream)
-	c.out = appendFields(c.out, trailer)
-	c.finishBlock(at)
-	s.sent = true
-	c.wake()
-	return nil
 }
 
 // writeHead writes the head of a response. The lock is held.

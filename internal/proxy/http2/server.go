@@ -23,15 +23,16 @@ type ServerConn struct {
 	closed  func()
 
 	// Of the goroutine that reads.
-	last  uint32 // the highest stream of the client's
-	since int64  // when something incomplete began to arrive; 0 if nothing is
+	since int64 // when something incomplete began to arrive; 0 if nothing is
 
 	// Guarded by the lock.
-	active   int // requests in progress
+	last     uint32 // the highest stream of the client's
+	active   int    // requests in progress
 	idle     bool
 	drain    drainState
 	drainBy  int64
-	finished bool // the connection is closed
+	final    uint32 // the last stream that is served, once draining
+	finished bool   // the connection is closed
 }
 
 // drainState is how far a gentle end has come (RFC 9113, section 6.8): first the
@@ -81,19 +82,23 @@ func (c *ServerConn) serve() {
 	c.end()
 }
 
-// pause implements side.
-func (c *ServerConn) pause() {
+// pausing implements side.
+func (c *ServerConn) pausing() {
 	cfg := c.handler.Config()
 	sock := c.link.Sock
 	if c.incomplete() {
-		if c.since == 0 {
+		timeout, content := cfg.HeaderTimeout, c.inContent()
+		if c.since == 0 || content || c.whole && c.block == nil {
 			c.since = socket.Now()
 		}
-		sock.Enter(socket.Head, c.since+int64(cfg.HeaderTimeout))
+		if content {
+			timeout = max(timeout, cfg.BodyTimeout) // of bytes, however they are cut
+		}
+		c.whole = false
+		sock.Enter(socket.Head, c.since+int64(timeout))
 		return
 	}
 	c.since = 0
-	c.rest()
 	c.mu.Lock()
 	c.idle = c.active == 0 && c.drain == serving
 	idle := c.idle
@@ -117,7 +122,7 @@ func (c *ServerConn) check() error {
 		return errClosed
 	}
 	if !c.incomplete() {
-		c.pause()
+		c.pausing()
 	}
 	return nil
 }
@@ -151,11 +156,21 @@ func (c *ServerConn) beginDrain() {
 	c.wake()
 }
 
+// sayGoodbye writes a GOAWAY. What it says was served never grows (RFC 9113,
+// section 6.8). The lock is held.
+func (c *ServerConn) sayGoodbye(code errorCode, detail string) {
+	last := c.last
+	if c.drain == draining {
+		last = c.final
+	}
+	c.out = appendGoAway(c.pending(), last, code, detail)
+	c.wake()
+}
+
 // finishDrain refuses new streams from here on. The lock is held.
 func (c *ServerConn) finishDrain() {
-	c.drain = draining
-	c.out = appendGoAway(c.pending(), c.last, codeNone, "")
-	c.wake()
+	c.drain, c.final = draining, c.last
+	c.sayGoodbye(codeNone, "")
 }
 
 // ponged implements side.
@@ -164,6 +179,9 @@ func (c *ServerConn) ponged(data uint64) {
 		c.finishDrain()
 	}
 }
+
+// settled implements side.
+func (c *ServerConn) settled() {}
 
 // goneAway implements side: a client that goes away finishes its requests.
 func (c *ServerConn) goneAway(uint32, errorCode) {}
@@ -180,19 +198,21 @@ func (c *ServerConn) stray(f *frame) error {
 }
 
 // park leaves the connection to the keeper. False means that it could not.
-func (c *ServerConn) park() bool { return c.link.Sock.Park(c.serve) == nil }
+func (c *ServerConn) park() bool {
+	c.rest()
+	return c.link.Sock.Park(c.serve) == nil
+}
 
 // end ends the connection for the reason that reading stopped.
 func (c *ServerConn) end() {
 	fault, bad := errors.AsType[*connError](c.stopped)
 	c.mu.Lock()
-	code, detail := codeNone, ""
-	if bad {
-		code, detail = fault.code, fault.detail
-	}
-	if c.ended == nil {
-		c.out = appendGoAway(c.pending(), c.last, code, detail)
-		c.wake()
+	switch {
+	case c.ended != nil:
+	case bad:
+		c.sayGoodbye(fault.code, fault.detail)
+	case c.drain != draining:
+		c.sayGoodbye(codeNone, "")
 	}
 	c.mu.Unlock()
 	c.fail(errGone)
@@ -201,6 +221,8 @@ func (c *ServerConn) end() {
 	c.mu.Unlock()
 	if bad {
 		c.report(fault)
+	}
+	if bad || c.stopped == errClosed {
 		c.linger()
 	}
 	_ = c.link.Close()
@@ -249,7 +271,8 @@ const (
 	maxLinger  = 256 << 10
 )
 
-// linger lets a client that still sends get to read why the connection ends.
+// linger lets a client that still sends, if only window updates, get to read what
+// it was sent: a closed socket that bytes come to takes that back.
 func (c *ServerConn) linger() {
 	if c.link.CloseWrite() != nil {
 		return
@@ -271,20 +294,29 @@ func (c *ServerConn) headers(b *headerBlock) error {
 	open := c.streams[b.stream]
 	busy := c.active >= maxStreams || c.drain == draining
 	ignored := open == nil && c.wasReset(b.stream)
+	fresh := b.stream > c.last && b.stream%2 == 1
+	if fresh {
+		c.last = b.stream
+	}
+	flood := c.resets.overdrawn()
 	c.mu.Unlock()
 	cfg := c.handler.Config()
 	switch {
+	case flood: // of requests that were malformed
+		return errResetFlood
 	case open != nil:
 		return c.endContent(open, b, &cfg.Limits)
 	case b.stream%2 == 0:
 		return errStreamID
-	case b.stream <= c.last && ignored:
+	case !fresh && ignored:
+		if err := c.spend(costBlock); err != nil {
+			return err
+		}
 		_, _, err := trailers(&c.decoder, b.text, &cfg.Limits) // for the table's sake
 		return err
-	case b.stream <= c.last:
+	case !fresh:
 		return errClosedStream
 	}
-	c.last = b.stream
 	s := newServerStream(c, b.stream)
 	if err := s.decode(b, cfg); err != nil {
 		s.free()
@@ -316,14 +348,5 @@ func (c *ServerConn) endContent(s *stream, b *headerBlock, limits *http1.Limits)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case s.received:
-		return streamError{b.stream, codeStreamClosed}
-	case !b.end, refusal != nil, b.self:
-		return streamError{b.stream, codeProtocol}
-	}
-	if h.Count() > 0 {
-		s.trailer = h
-	}
-	return s.receiveEnd()
+	return s.receiveTrailers(b, h, refusal)
 }

@@ -28,6 +28,7 @@ type stream struct {
 	readable chan struct{}
 	readBy   int64 // when a wait for it ends; 0 while nobody waits
 	wait     int64 // how long one may take; 0 for as long as it takes
+	late     bool  // one took longer
 
 	// What we send.
 	window   int64
@@ -41,6 +42,10 @@ type stream struct {
 	slow, cut *message.Reply
 	// exchange is abandoned when the peer resets the stream; nil for none.
 	exchange *message.Exchange
+	// client is the stream's user towards a backend; nil towards a client.
+	client *ClientStream
+	// pollAt is when the one who waits wants to be woken to look around; 0 for never.
+	pollAt int64
 	// active is when a byte last moved, for tunnels.
 	active *atomic.Int64
 	// done is set when the stream has left the connection.
@@ -105,6 +110,8 @@ func (s *stream) Next() ([]byte, error) {
 			return nil, io.EOF
 		case s.broken != nil:
 			return nil, s.readError()
+		case s.late:
+			return nil, s.slow
 		}
 		if s.wait > 0 {
 			s.readBy = socket.Now() + s.wait
@@ -139,7 +146,7 @@ func (s *stream) readError() error {
 func (s *stream) Ready() bool {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	return s.queue.len() > 0 || s.received || s.broken != nil || s.unwanted || s.most > 0 && s.total > s.most
+	return s.queue.len() > 0 || s.received || s.broken != nil || s.late || s.unwanted || s.most > 0 && s.total > s.most
 }
 
 // Cancel implements message.Body.
@@ -189,8 +196,21 @@ func (s *stream) receiveEnd() error {
 	return nil
 }
 
-// send writes content, as the windows allow, and with end the end of what we
-// send. It waits for nothing else.
+// receiveTrailers takes in the trailers that end what the peer sends.
+func (s *stream) receiveTrailers(b *headerBlock, h *message.Header, refusal *message.Reply) error {
+	switch {
+	case s.received:
+		return streamError{b.stream, codeStreamClosed}
+	case !b.end, refusal != nil, b.self:
+		return streamError{b.stream, codeProtocol}
+	}
+	if h.Count() > 0 {
+		s.trailer = h
+	}
+	return s.receiveEnd()
+}
+
+// send writes content, as the windows allow. It waits for nothing else.
 func (s *stream) send(content []byte, end bool) error {
 	c := s.c
 	c.mu.Lock()
@@ -202,26 +222,12 @@ func (s *stream) send(content []byte, end bool) error {
 		if err := s.sendable(); err != nil {
 			return err
 		}
-		n := int(min(int64(len(content)), s.window, c.window, int64(c.peerFrame)))
-		if n > 0 || len(content) == 0 && end {
-			if len(c.out) < maxPending {
-				f := frame{length: n, kind: frameData, stream: s.id}
-				if end && n == len(content) {
-					f.flags, s.sent = flagEndStream, true
-				}
-				c.patch, c.patched = len(c.pending()), s.id
-				c.out = append(appendFrame(c.pending(), f), content[:n]...)
-				s.window -= int64(n)
-				c.window -= int64(n)
-				c.work.earn(earnedSent)
-				if content = content[n:]; len(content) == 0 {
-					return nil
-				}
-				continue
-			}
-			c.crowded = append(c.crowded, s)
-		} else if len(content) == 0 {
+		var done bool
+		if content, done = s.push(content, end); done {
 			return nil
+		}
+		if len(c.out) >= maxPending {
+			c.crowded = append(c.crowded, s)
 		} else if c.window <= 0 && s.window > 0 {
 			c.starved = append(c.starved, s)
 		}
@@ -231,6 +237,88 @@ func (s *stream) send(content []byte, end bool) error {
 		<-s.writable
 		c.mu.Lock()
 		s.writeBy = 0
+	}
+}
+
+// offer writes as much of the content as needs no waiting and returns the rest.
+func (s *stream) offer(content []byte) (rest []byte) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.sendable() != nil {
+		return content
+	}
+	rest, _ = s.push(content, false)
+	return rest
+}
+
+// push writes what the windows and the room that is left allow. The lock is held.
+func (s *stream) push(content []byte, end bool) (rest []byte, done bool) {
+	c := s.c
+	for len(c.out) < maxPending {
+		n := int(min(int64(len(content)), s.window, c.window, int64(c.peerFrame)))
+		if n <= 0 && (len(content) > 0 || !end) {
+			break
+		}
+		f := frame{length: n, kind: frameData, stream: s.id}
+		if end && n == len(content) {
+			f.flags, s.sent = flagEndStream, true
+		}
+		c.patch, c.patched = len(c.pending()), s.id
+		c.out = append(appendFrame(c.pending(), f), content[:n]...)
+		s.window -= int64(n)
+		c.window -= int64(n)
+		c.work.earn(earnedSent)
+		if content = content[n:]; len(content) == 0 {
+			return nil, true
+		}
+	}
+	return content, len(content) == 0 && !end
+}
+
+// finishSending ends what we send.
+func (s *stream) finishSending(trailer *message.Header) error {
+	if trailer == nil || trailer.Count() == 0 {
+		if err := s.send(nil, true); err != nil {
+			return err
+		}
+		s.flush()
+		return nil
+	}
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	at := c.beginBlock(s.id, flagEndStream)
+	c.out = appendFields(c.out, trailer)
+	c.finishBlock(at)
+	s.sent = true
+	c.wake()
+	return nil
+}
+
+// copy sends a body to its end and adds to moved, unless that is nil. What is
+// there goes out together, and nothing waits for what is not. It tells a body that
+// fails from a peer that takes no more.
+func (s *stream) copy(body message.Body, moved *int64) (unread, unsent error) {
+	for {
+		if !body.Ready() {
+			s.flush()
+		}
+		data, err := body.Next()
+		if err == io.EOF {
+			return nil, s.finishSending(body.Trailer())
+		}
+		if err != nil {
+			return err, nil
+		}
+		if err := s.send(data, false); err != nil {
+			return nil, err
+		}
+		if moved != nil {
+			*moved += int64(len(data))
+		}
 	}
 }
 

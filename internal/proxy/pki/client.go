@@ -12,7 +12,7 @@ import (
 
 // ClientConfig makes the configuration for TLS towards a backend. The
 // certificate's chain is always verified; its name as t says.
-func ClientConfig(t *ir.BackendTLS, secrets Secrets, alpn []string) (*tls.Config, error) {
+func ClientConfig(t *ir.BackendTLS, secrets Secrets) (*tls.Config, error) {
 	roots, err := Authorities(secrets.list(t.Authorities))
 	if err != nil {
 		return nil, fmt.Errorf("authorities: %w", err)
@@ -27,7 +27,6 @@ func ClientConfig(t *ir.BackendTLS, secrets Secrets, alpn []string) (*tls.Config
 	cfg := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		ServerName: t.ServerName,
-		NextProtos: alpn,
 		// VerifyConnection below verifies in its place, common names included.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {

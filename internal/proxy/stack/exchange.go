@@ -25,7 +25,7 @@ type exchange struct {
 	cause error
 
 	// conn is the upstream connection in use, of pool; nil when there is none.
-	conn     *http1.ClientConn
+	conn     upstream.Conn
 	pool     *upstream.Pool
 	timeouts http1.Timeouts
 	attempts []telemetry.Attempt

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fsm/internal/proxy/http1"
+	"fsm/internal/proxy/http2"
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/telemetry"
@@ -101,12 +102,16 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 	return err
 }
 
-// roundTrip talks to an endpoint of a backend. A pooled connection that turns
-// out to be closed is replaced, once, by one that is not.
+// maxUnprocessed is how often a backend may turn a request away before it has
+// begun with it.
+const maxUnprocessed = 3
+
+// roundTrip talks to an endpoint of a backend. A connection that turns out to be
+// closed, or to be closing, is replaced by another.
 func (x *exchange) roundTrip(b *upstream.Backend) error {
 	// A request that cannot be sent twice must not meet a closed connection.
 	careful := x.Request.Body != nil || !idempotent(x.Request.Method)
-	for {
+	for turned := 0; ; {
 		pool, err := b.Pick()
 		if err != nil {
 			return err
@@ -115,30 +120,44 @@ func (x *exchange) roundTrip(b *upstream.Backend) error {
 			return err
 		}
 		x.pool = pool
+		if pool.Shares() && x.Request.Body != nil && x.Request.Upgrade == nil && x.Request.Body != message.Body(&x.replay) {
+			x.replay.begin(x.Request.Body)
+			x.Request.Body = &x.replay
+		}
+		if x.Cancellable && x.Attach(x.conn) {
+			return http1.ErrClientGone
+		}
 		a := &x.attempts[len(x.attempts)-1]
 		a.Endpoint, a.Connected = pool.Address(), a.Begun
 		if !x.conn.Used() {
 			a.Connected = socket.Now() - x.Start
 		}
-		if err = x.conn.RoundTrip(&x.Exchange, &x.timeouts); err == nil || careful || !errors.Is(err, http1.ErrStale) {
+		err = x.conn.RoundTrip(&x.Exchange, &x.timeouts)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, http1.ErrStale) && !careful:
+			careful = true
+		case errors.Is(err, http2.ErrUnprocessed) && turned < maxUnprocessed && x.repeatable():
+			turned++
+		default:
 			return err
 		}
 		x.releaseUpstream(false)
-		careful = true
+		if x.Request.Body == message.Body(&x.replay) {
+			x.replay.rewind()
+		}
 	}
 }
 
 // connect takes a connection from the pool or makes one.
-func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, careful bool) (*http1.ClientConn, error) {
-	if c := pool.Get(careful); c != nil {
-		return c, nil
-	}
+func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, careful bool) (upstream.Conn, error) {
 	by := b.ConnectBy()
 	bounded := x.timeouts.Deadline != 0 && x.timeouts.Deadline < by
 	if bounded {
 		by = x.timeouts.Deadline
 	}
-	c, err := pool.Dial(by)
+	c, err := pool.Take(upstream.Need{Careful: careful, Own: x.Request.Upgrade != nil, By: by})
 	if err != nil && bounded && socket.Now() >= by {
 		return nil, errDeadline
 	}
@@ -151,11 +170,10 @@ func (x *exchange) releaseUpstream(ok bool) {
 	if x.conn == nil {
 		return
 	}
-	if x.conn.Finish(&x.Exchange, ok) {
-		x.pool.Put(x.conn)
-	} else {
-		x.pool.Lost()
+	if x.Cancellable {
+		x.Detach()
 	}
+	x.pool.Release(x.conn, &x.Exchange, ok)
 	x.conn, x.pool = nil, nil
 	x.Response.Body = nil
 }

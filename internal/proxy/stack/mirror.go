@@ -98,11 +98,9 @@ func (j *mirrorJob) run() {
 	if err != nil {
 		return
 	}
-	conn := pool.Get(true)
-	if conn == nil {
-		if conn, err = pool.Dial(j.backend.ConnectBy()); err != nil {
-			return
-		}
+	conn, err := pool.Take(upstream.Need{Careful: true, By: j.backend.ConnectBy()})
+	if err != nil {
+		return
 	}
 	x := &message.Exchange{Downstream: nobody{}, Request: j.request}
 	err = conn.RoundTrip(x, &http1.Timeouts{
@@ -114,11 +112,7 @@ func (j *mirrorJob) run() {
 			break
 		}
 	}
-	if conn.Finish(x, err == nil) {
-		pool.Put(conn)
-	} else {
-		pool.Lost()
-	}
+	pool.Release(conn, x, err == nil)
 }
 
 // nobody is the client of a copy.

@@ -176,6 +176,9 @@ func (b *replayBody) Next() ([]byte, error) {
 	}
 	if b.over = b.over || b.n+len(data) > maxReplay; !b.over {
 		b.keep(data)
+	} else if b.kept != nil {
+		b.kept.Put()
+		b.kept, b.n, b.pos = nil, 0, 0
 	}
 	return data, nil
 }

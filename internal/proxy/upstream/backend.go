@@ -103,7 +103,7 @@ func (b *Backend) Relay(p *Pool, k *socket.Keeper) (*socket.Stream, error) {
 	if p.tls == nil {
 		return stream, nil
 	}
-	return handshake(stream, p.key.addr, p.tls)
+	return handshake(stream, p.key.addr, p.tls.relay)
 }
 
 var (

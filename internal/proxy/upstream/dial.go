@@ -100,6 +100,28 @@ func handshake(stream *socket.Stream, addr netip.AddrPort, cfg *tls.Config) (*so
 	return stream, nil
 }
 
+// Reasons for which an exchange stops waiting for a connection.
+var (
+	errConnectSlow = errors.New("no connection in time")
+	errFull        = errors.New("no connection has room for another stream")
+)
+
+func errNotHTTP2(addr netip.AddrPort) *message.Reply {
+	return &message.Reply{Status: 502, Reason: ReasonTLS, Cause: fmt.Errorf("%s does not speak HTTP/2", addr)}
+}
+
+// clientTLS is TLS towards a backend, with what is offered by ALPN.
+type clientTLS struct{ relay, http1, http2, both *tls.Config }
+
+func newClientTLS(cfg *tls.Config) *clientTLS {
+	offering := func(protocols ...string) *tls.Config {
+		c := cfg.Clone()
+		c.NextProtos = protocols
+		return c
+	}
+	return &clientTLS{relay: cfg, http1: offering("http/1.1"), http2: offering("h2"), both: offering("h2", "http/1.1")}
+}
+
 func connectError(addr netip.AddrPort, err error) *message.Reply {
 	return &message.Reply{Status: 503, Reason: ReasonConnect, Cause: fmt.Errorf("connect to %s: %w", addr, err)}
 }

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"maps"
 	"net/netip"
@@ -184,18 +183,18 @@ func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
 		s.failure = &message.Reply{Status: int(f.Status), Reason: f.Reason}
 		return s, nil
 	}
-	var tlsConfig *tls.Config
+	var secure *clientTLS
 	var tlsHash string
 	if config.TLS != nil {
-		var err error
-		if tlsConfig, err = pki.ClientConfig(config.TLS, r.snapshot.Secrets, nil); err != nil {
+		tlsConfig, err := pki.ClientConfig(config.TLS, r.snapshot.Secrets)
+		if err != nil {
 			s.failure = &message.Reply{Status: 503, Reason: ReasonTLS, Cause: err}
 			return s, &ir.Failure{
 				Resource: string(config.Name), Origins: []ir.Origin{config.Origin}, Reason: "InvalidTLS",
 				Message: "backend " + string(config.Name) + ": " + err.Error(),
 			}
 		}
-		tlsHash = r.tlsHash(config.TLS)
+		secure, tlsHash = newClientTLS(tlsConfig), r.tlsHash(config.TLS)
 	}
 	addrs, waiting, failed := r.addresses(config.Endpoints)
 	s.waiting = waiting
@@ -203,7 +202,7 @@ func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
 		s.failure = errNoNames
 	}
 	for _, addr := range addrs {
-		s.pools = append(s.pools, r.pool(poolKey{addr, tlsHash}, tlsConfig))
+		s.pools = append(s.pools, r.pool(poolKey{addr, tlsHash, config.Protocol}, secure, s.connect))
 	}
 	return s, nil
 }
@@ -255,10 +254,10 @@ func (r *Registry) addresses(name ir.EndpointsName) (addrs []netip.AddrPort, wai
 	return addrs, waiting, failed
 }
 
-func (r *Registry) pool(key poolKey, cfg *tls.Config) *Pool {
+func (r *Registry) pool(key poolKey, secure *clientTLS, connect time.Duration) *Pool {
 	p := r.pools[key]
 	if p == nil {
-		p = &Pool{key: key, keeper: r.keeper, tls: cfg}
+		p = &Pool{key: key, keeper: r.keeper, tls: secure, timeout: connect}
 		r.pools[key] = p
 	}
 	return p
