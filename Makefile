@@ -15,6 +15,8 @@ FUZZ := \
 	internal/proxy/http1:FuzzChunks \
 	internal/proxy/http1:FuzzPath \
 	internal/proxy/hpack:FuzzDecode \
+	internal/proxy/http2:FuzzServer \
+	internal/proxy/http2:FuzzDowngrade \
 	internal/proxy/listen:FuzzHello \
 	internal/proxy/listen:FuzzProxyHeader \
 	internal/proxy/route:FuzzTable \
@@ -23,7 +25,7 @@ FUZZ := \
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc bench lint fuzz clean
+.PHONY: help build run test alloc grpc bench lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -31,7 +33,7 @@ help: ## this list
 build: ## bin/fsm and bin/fsm-proxy
 	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/ ./cmd/...
 
-run: build ## a gateway on 127.0.0.1:8000 with two backends, to try things with
+run: build ## a gateway on 127.0.0.1:8000 with backends, to try things with
 	bin/fsm demo
 
 test: ## all tests, with the race detector where it does not change what is measured
@@ -40,6 +42,9 @@ test: ## all tests, with the race detector where it does not change what is meas
 
 alloc: ## that forwarding allocates nothing, which the race detector would hide
 	$(GO) test -run Alloc ./internal/proxy/...
+
+grpc: ## the judges of gRPC, grpc-go's interop tests and Connect's conformance suite
+	cd test/grpc && $(GO) vet . && $(GO) test -race -count=1 .
 
 bench: build ## fsm-proxy beside nginx and HAProxy; BENCH='-list' shows what there is
 	$(GO) run ./test/bench $(BENCH)

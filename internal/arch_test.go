@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"internal/proxy/upstream":  with(proxies("http1", "http2", "message", "pki", "socket"), "internal/ir"),
 	"internal/proxy/listen":    with(proxies("buffer", "message", "overload", "route", "socket", "telemetry"), "internal/ir"),
 	"internal/proxy/relay":     with(proxies("buffer", "message", "socket", "telemetry", "upstream"), "internal/ir"),
-	"internal/proxy/stack": with(proxies("buffer", "filter", "http1", "message", "overload", "route", "socket", "telemetry", "tracing", "upstream"),
+	"internal/proxy/stack": with(proxies("buffer", "filter", "http1", "http2", "message", "overload", "route", "socket", "telemetry", "tracing", "upstream"),
 		"internal/ir"),
 	"internal/proxy": with(proxies("filter", "http1", "http2", "listen", "message", "overload", "pki", "relay", "socket", "stack", "telemetry", "tracing", "upstream"),
 		"internal/ir"),

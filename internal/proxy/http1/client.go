@@ -343,7 +343,8 @@ func (c *ClientConn) Finish(x *message.Exchange, ok bool) (reusable bool) {
 	if c.uploading {
 		ok = c.finishUpload(x.Request.Body, ok) && ok
 	}
-	reusable = ok && !c.tunnel && c.res.KeepAlive && c.in.empty() &&
+	// An Abort that came too late for the exchange would end the next one.
+	reusable = ok && !c.aborted.Load() && !c.tunnel && c.res.KeepAlive && c.in.empty() &&
 		(c.body.done || c.body.kind == bodyLength && c.body.left == 0)
 	c.in.release()
 	c.body.interim = 0

@@ -1,6 +1,9 @@
 package http2
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // errorCode is why a stream or a connection ends (RFC 9113, section 7).
 type errorCode uint32
@@ -52,6 +55,23 @@ func (e streamError) Error() string { return fmt.Sprintf("stream %d: %s", e.stre
 type peerError struct {
 	what string
 	code errorCode
+}
+
+// Codes with which a backend ends a stream and that mean something to clients.
+const (
+	Cancelled = uint32(codeCancel)
+	Calm      = uint32(codeCalm)
+	Refused   = uint32(codeRefused)
+)
+
+// ResetCode is the error code (RFC 9113, section 7) with which a backend ended the
+// stream, if that is why an exchange failed.
+func ResetCode(err error) (code uint32, ok bool) {
+	reset, ok := errors.AsType[*peerError](err)
+	if !ok {
+		return 0, false
+	}
+	return uint32(reset.code), true
 }
 
 func (e *peerError) Error() string { return e.what + " " + e.code.String() }

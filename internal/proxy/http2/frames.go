@@ -1,8 +1,6 @@
 package http2
 
 import (
-	"errors"
-
 	"fsm/internal/proxy/buffer"
 )
 
@@ -173,10 +171,10 @@ func (c *conn) resetFrame(f *frame, payload []byte) error {
 	if s == nil {
 		err := c.side.stray(f)
 		c.mu.Unlock()
-		if _, ok := errors.AsType[streamError](err); ok || err == nil {
-			return c.spend(1) // a reset is never answered with one
+		if err == errIdle {
+			return err
 		}
-		return err
+		return c.spend(1) // a reset is never answered with one
 	}
 	c.leave(s, &peerError{"stream was reset with", errorCode(uint32be(payload))})
 	c.mu.Unlock()

@@ -25,7 +25,8 @@ func (c *conn) read() (parkable bool) {
 }
 
 // readHeld reads and handles what is there, and returns true to be called again
-// when there is more.
+// when there is more. It reads until there is nothing: an end that comes together
+// with the last bytes concerns the requests in progress.
 func (c *conn) readHeld() (wait bool) {
 	for {
 		room := c.makeRoom()
@@ -40,10 +41,6 @@ func (c *conn) readHeld() (wait bool) {
 		if err != nil {
 			c.stopped = err
 			return false
-		}
-		if n < len(room) {
-			c.pause()
-			return true
 		}
 	}
 }

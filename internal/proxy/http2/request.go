@@ -95,6 +95,7 @@ func (s *serverStream) decode(b *headerBlock, cfg *http1.ServerConfig) error {
 	if l.cookie > 1 {
 		joinCookies(&r.Header, &s.memory)
 	}
+	s.unpacked = max(0, l.size-unpackRatio*(frameHeaderSize+len(b.text)))
 	s.frame(b, &l, &p, cfg)
 	return nil
 }

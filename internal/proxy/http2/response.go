@@ -19,7 +19,9 @@ type serverStream struct {
 	refusal   *message.Reply
 	malformed bool
 	memory    []byte // of the request's head
+	unpacked  int    // by how much the head exceeds its share of memory
 	moved     int64
+	why       errorCode // of the reset that ends a response early
 	runFn     func()
 }
 
@@ -32,7 +34,7 @@ func newServerStream(c *ServerConn, id uint32) *serverStream {
 		s.runFn = s.serve
 	}
 	s.conn, s.x = c, c.handler.Begin()
-	s.refusal, s.malformed, s.moved, s.memory = nil, false, 0, s.memory[:0]
+	s.refusal, s.malformed, s.moved, s.why, s.memory = nil, false, 0, codeInternal, s.memory[:0]
 	s.stream.open(&c.conn, id)
 	s.exchange = s.x
 	s.slow, s.cut = http1.ErrBodySlow, errReset
@@ -76,12 +78,13 @@ func (s *serverStream) finish() {
 			c.appendReset(s.id, codeProtocol)
 			c.resets.spend(1, c.link.Sock.Coarse()) // the next header block notices
 		case !s.sent:
-			c.appendReset(s.id, codeInternal)
+			c.appendReset(s.id, s.why)
 		case !s.received:
 			c.appendReset(s.id, codeNone)
 		}
 	}
 	c.active--
+	c.unpacked -= s.unpacked
 	over := c.active == 0 && c.finished
 	if c.active == 0 && c.drain == draining && !c.finished {
 		c.link.Sock.Nudge()
@@ -143,7 +146,6 @@ func (s *serverStream) Respond(r *message.Response) error {
 		c.mu.Unlock()
 		return s.gone(err)
 	}
-	s.sent = body == nil
 	s.writeHead(r, status, length, body == nil)
 	if body == nil {
 		c.wake()
@@ -187,6 +189,7 @@ func (s *serverStream) writeHead(r *message.Response, status int, length int64, 
 	flags := uint8(0)
 	if end {
 		flags = flagEndStream
+		s.endSent()
 	}
 	at := c.beginBlock(s.id, flags)
 	c.out = hpack.AppendStatus(c.out, status)

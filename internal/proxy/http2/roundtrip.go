@@ -161,7 +161,8 @@ func (s *ClientStream) begin() error {
 	r := &s.x.Request
 	flags := uint8(0)
 	if r.Body == nil {
-		flags, s.sent = flagEndStream, true
+		flags = flagEndStream
+		s.endSent()
 	}
 	at := c.beginBlock(s.id, flags)
 	c.out = appendRequest(c.out, r, c.link.TLS != nil)
@@ -317,7 +318,7 @@ func (s *ClientStream) failure() error {
 		return unprocessed("it refused the stream")
 	}
 	if ok {
-		return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: reset}
+		return resetReply(reset)
 	}
 	if fault, ok := errors.AsType[*connError](s.broken); ok {
 		return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamProtocol, Cause: fault}
@@ -332,6 +333,10 @@ func (s *ClientStream) failure() error {
 		return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: errors.New("backend closed the connection without an answer")}
 	}
 	return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: fmt.Errorf("exchange with backend: %w", s.broken)}
+}
+
+func resetReply(reset *peerError) *message.Reply {
+	return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: fmt.Errorf("backend: %w", reset)}
 }
 
 // takeHead takes in the head of a response. It is called by the goroutine that
@@ -365,19 +370,19 @@ func (s *ClientStream) takeHead(b *headerBlock) error {
 		signal(s.readable)
 		return nil
 	}
-	s.answered = true
 	if s.length = h.length; s.nothing() {
 		s.length = 0
 	}
+	if b.end && s.length > 0 {
+		s.fail(&message.Reply{Status: 502, Reason: http1.ReasonUpstreamProtocol, Cause: errContentLength.Cause})
+		return streamError{s.id, codeProtocol}
+	}
+	s.answered = true
+	if b.end {
+		s.endReceived()
+	}
 	signal(s.readable)
-	if !b.end {
-		return nil
-	}
-	if s.nothing() {
-		s.received = true
-		return nil
-	}
-	return s.receiveEnd()
+	return nil
 }
 
 // decode reads a head. What is wrong with it comes back as malformed; an error is
@@ -440,8 +445,8 @@ func (h *responseHead) setStatus(f *hpack.Field, late bool) *message.Reply {
 }
 
 var (
-	errStatus      = malformed("status is not one that a response can have")
-	errFinished    = errors.New("exchange is over")
+	errStatus   = malformed("status is not one that a response can have")
+	errFinished = errors.New("exchange is over")
 )
 
 // Finish ends the exchange. ok says that the response was used to its end.

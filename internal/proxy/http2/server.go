@@ -10,10 +10,19 @@ import (
 	"fsm/internal/proxy/socket"
 )
 
-// maxStreams is how many requests of a connection may be in progress. It counts
-// work, not streams: one that the client resets counts until its work has ended
-// (CVE-2025-8671).
-const maxStreams = 100
+const (
+	// maxStreams is how many streams of a connection may be open.
+	maxStreams = 100
+	// maxActive is how many requests may be in progress, those included whose streams
+	// the client has reset: what it gave up counts until the work has ended
+	// (CVE-2025-8671).
+	maxActive = 2 * maxStreams
+	// maxUnpacked is by how much the heads of requests in progress may exceed
+	// unpackRatio times what they were on the wire: a client may hold little memory
+	// with few bytes (CVE-2026-47774).
+	maxUnpacked = 1 << 20
+	unpackRatio = 10
+)
 
 // ServerConn is the client's side of a connection.
 type ServerConn struct {
@@ -28,6 +37,7 @@ type ServerConn struct {
 	// Guarded by the lock.
 	last     uint32 // the highest stream of the client's
 	active   int    // requests in progress
+	unpacked int    // what their heads exceed their share by
 	idle     bool
 	drain    drainState
 	drainBy  int64
@@ -292,7 +302,7 @@ func (c *ServerConn) linger() {
 func (c *ServerConn) headers(b *headerBlock) error {
 	c.mu.Lock()
 	open := c.streams[b.stream]
-	busy := c.active >= maxStreams || c.drain == draining
+	busy := len(c.streams) >= maxStreams || c.active >= maxActive || c.drain == draining
 	ignored := open == nil && c.wasReset(b.stream)
 	fresh := b.stream > c.last && b.stream%2 == 1
 	if fresh {
@@ -330,14 +340,27 @@ func (c *ServerConn) headers(b *headerBlock) error {
 		s.free()
 		return streamError{b.stream, codeRefused}
 	}
+	if !c.admit(s) {
+		s.free()
+		return streamError{b.stream, codeCalm}
+	}
+	go s.runFn()
+	return nil
+}
+
+// admit counts a request as one in progress, if the client may have it.
+func (c *ServerConn) admit(s *serverStream) bool {
 	c.mu.Lock()
-	c.streams[b.stream] = &s.stream
+	defer c.mu.Unlock()
+	if c.unpacked+s.unpacked > maxUnpacked {
+		return false
+	}
+	c.unpacked += s.unpacked
+	c.streams[s.id] = &s.stream
 	c.active++
 	c.idle = false
 	c.work.earn(earnedStream)
-	c.mu.Unlock()
-	go s.runFn()
-	return nil
+	return true
 }
 
 // endContent takes in the trailers of a request.

@@ -139,6 +139,9 @@ func (s *stream) readError() error {
 	if reply, ok := s.broken.(*message.Reply); ok {
 		return reply
 	}
+	if reset, ok := s.broken.(*peerError); ok && s.client != nil {
+		return resetReply(reset)
+	}
 	return s.cut
 }
 
@@ -154,7 +157,6 @@ func (s *stream) Cancel() {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	s.unwanted = true
-	s.queue.settle()
 	signal(s.readable)
 }
 
@@ -191,14 +193,36 @@ func (s *stream) receiveEnd() error {
 	if s.length >= 0 && s.total != s.length {
 		return streamError{s.id, codeProtocol}
 	}
-	s.received = true
+	s.endReceived()
 	signal(s.readable)
 	return nil
+}
+
+// endReceived takes in the end of what the peer sends, and endSent that of what we
+// send: behind both the stream is closed, and the peer may open another in its
+// place before its user is done. The lock is held.
+func (s *stream) endReceived() {
+	s.received = true
+	s.close()
+}
+
+func (s *stream) endSent() {
+	s.sent = true
+	s.close()
+}
+
+func (s *stream) close() {
+	if s.sent && s.received && !s.done {
+		delete(s.c.streams, s.id)
+		s.done = true
+	}
 }
 
 // receiveTrailers takes in the trailers that end what the peer sends.
 func (s *stream) receiveTrailers(b *headerBlock, h *message.Header, refusal *message.Reply) error {
 	switch {
+	case s.received && s.sent:
+		return errClosedStream // over, if only just
 	case s.received:
 		return streamError{b.stream, codeStreamClosed}
 	case !b.end, refusal != nil, b.self:
@@ -261,7 +285,8 @@ func (s *stream) push(content []byte, end bool) (rest []byte, done bool) {
 		}
 		f := frame{length: n, kind: frameData, stream: s.id}
 		if end && n == len(content) {
-			f.flags, s.sent = flagEndStream, true
+			f.flags = flagEndStream
+			s.endSent()
 		}
 		c.patch, c.patched = len(c.pending()), s.id
 		c.out = append(appendFrame(c.pending(), f), content[:n]...)
@@ -293,7 +318,7 @@ func (s *stream) finishSending(trailer *message.Header) error {
 	at := c.beginBlock(s.id, flagEndStream)
 	c.out = appendFields(c.out, trailer)
 	c.finishBlock(at)
-	s.sent = true
+	s.endSent()
 	c.wake()
 	return nil
 }
@@ -330,7 +355,7 @@ func (s *stream) endLast() bool {
 		return false
 	}
 	c.out[c.patch+4] |= flagEndStream
-	s.sent = true
+	s.endSent()
 	c.patched = 0
 	return true
 }

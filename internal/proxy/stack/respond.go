@@ -92,6 +92,10 @@ func (x *exchange) reply(reply *message.Reply) {
 	if body == "" && reply.Status >= 400 {
 		body = sentence(http1.ReasonPhrase(reply.Status))
 	}
+	if x.isGRPC() {
+		x.replyGRPC(reply, body)
+		return
+	}
 	r.Body, r.Length = nil, 0
 	if body != "" {
 		r.Header.Add(&contentTypeName, plainText)
