@@ -20,10 +20,10 @@ func demoCommand() *cobra.Command {
 	log := &logging{level: "warn"}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Serve an example with two backends, and print what to try",
-		Long: `Serves the manifests of examples/quickstart: a Gateway, some routes, and two
-backends that this command starts. It prints curl lines to try, with what they
-answer, and goes on until it is interrupted.`,
+		Short: "Serve an example with its backends, and print what to try",
+		Long: `Serves the manifests of examples/quickstart: a Gateway, some routes, and backends
+that this command starts, of which one speaks gRPC. It prints curl lines to try,
+with what they answer, and goes on until it is interrupted.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := d.in.checkBind(); err != nil {

@@ -16,17 +16,21 @@ func explainCommand() *cobra.Command {
 	q := explain.Question{}
 	var output, gateway string
 	cmd := &cobra.Command{
-		Use:   "explain -f FILE|DIR METHOD URL",
+		Use:   "explain -f FILE|DIR METHOD URL|SERVICE/METHOD",
 		Short: "Say why a request gets the answer that it gets",
 		Long: `Follows a request through the files, as a gateway that serves them would: which
 listener takes it, which routes were looked at and why they do not match, what the
 filters do to it, and which backends it may go to, or why there is none. Routes that
 would match and are not attached are named too.
 
-The address and port of the URL choose the listener. Nothing is sent.`,
+The address and port of the URL choose the listener. Nothing is sent.
+
+The method GRPC is for gRPC calls. They need no address where there is one listener.`,
 		Example: `  fsm explain -f . GET http://shop.example.com:8000/api/items
   fsm explain -f . GET http://127.0.0.1:8000/ -H 'Host: shop.example.com'
-  fsm explain -f . GET https://127.0.0.1:8443/ -H 'Host: a.example.com' --sni a.example.com`,
+  fsm explain -f . GET https://127.0.0.1:8443/ -H 'Host: a.example.com' --sni a.example.com
+  fsm explain -f . GRPC shop.Cart/Add -H 'Host: shop.example.com'
+  fsm explain -f . GRPC https://shop.example.com:8443/shop.Cart/Add`,
 		Args: usage(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := in.check(); err != nil {

@@ -18,6 +18,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/examples"
+	"fsm/internal/hello"
 	"fsm/internal/resource"
 )
 
@@ -27,11 +28,12 @@ const (
 	quickstartPort = 8000
 )
 
-// quickstartBackends are the names of its Services, and their ports.
+// quickstartBackends are its Services by name, with the ports of their servers.
 var quickstartBackends = []struct {
 	name string
 	port uint16
-}{{"blue", 18080}, {"green", 18081}}
+	make func(name string) (backend, error)
+}{{"blue", 18080, newHTTPBin}, {"green", 18081, newHTTPBin}, {"greeter", 18082, newGreeter}}
 
 // tour is what to try, for a gateway at an address.
 func tour(host string, port uint16) string {
@@ -92,7 +94,28 @@ func quickstart(ports quickstartPorts) (fixed, error) {
 	return fixed{resource.NewSet(objects)}, nil
 }
 
-// backends are web servers that answer requests about requests.
+// backend is a server, until it is closed.
+type backend struct {
+	serve func(net.Listener) error
+	close func()
+}
+
+// newHTTPBin makes a web server that answers requests about requests.
+func newHTTPBin(name string) (backend, error) {
+	s := &http.Server{Handler: httpbin.New(httpbin.WithHostname(name)), ReadHeaderTimeout: 10 * time.Second}
+	return backend{s.Serve, func() { _ = s.Close() }}, nil
+}
+
+// newGreeter makes a gRPC server.
+func newGreeter(string) (backend, error) {
+	s, err := hello.NewServer()
+	if err != nil {
+		return backend{}, err
+	}
+	return backend{s.Serve, s.Stop}, nil
+}
+
+// backends are those that run, with their ports by name.
 type backends struct {
 	ports map[string]uint16
 	wait  func()
@@ -103,16 +126,19 @@ func startBackends(ctx context.Context) (*backends, error) {
 	var wg sync.WaitGroup
 	b := &backends{ports: map[string]uint16{}, wait: wg.Wait}
 	for _, q := range quickstartBackends {
+		server, err := q.make(q.name)
+		if err != nil {
+			return nil, fmt.Errorf("start backend %s: %w", q.name, err)
+		}
 		ln, err := listenNear(q.port)
 		if err != nil {
 			return nil, fmt.Errorf("start backend %s: %w", q.name, err)
 		}
 		b.ports[q.name] = uint16(ln.Addr().(*net.TCPAddr).Port)
-		server := &http.Server{Handler: httpbin.New(httpbin.WithHostname(q.name)), ReadHeaderTimeout: 10 * time.Second}
-		wg.Go(func() { _ = server.Serve(ln) }) // ends with Close
+		wg.Go(func() { _ = server.serve(ln) }) // ends with close
 		wg.Go(func() {
 			<-ctx.Done()
-			_ = server.Close()
+			server.close()
 		})
 	}
 	return b, nil

@@ -90,10 +90,18 @@ type Answer struct {
 	From From `json:"from"`
 	// Status of the proxy's own answers.
 	Status int `json:"status,omitempty"`
+	// GRPCStatus is theirs to a gRPC call, whose Status says nothing.
+	GRPCStatus *GRPCStatus `json:"grpcStatus,omitempty"`
 	// Reason is the word of docs/reasons.md.
 	Reason  string   `json:"reason,omitempty"`
 	Message string   `json:"message,omitempty"`
 	Headers []string `json:"headers,omitempty"`
+}
+
+// GRPCStatus is a status code of gRPC.
+type GRPCStatus struct {
+	Code int    `json:"code"`
+	Name string `json:"name"`
 }
 
 // From is who answers.

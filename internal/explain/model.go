@@ -42,10 +42,6 @@ func NewModel(set *resource.Set, o Options) *Model {
 // Explain answers a question. Its error says that the question makes no sense, or
 // could be about several Gateways.
 func (m *Model) Explain(q Question) (*Explanation, error) {
-	r, err := q.request()
-	if err != nil {
-		return nil, err
-	}
 	snapshot := m.snapshot
 	if q.Gateway != "" {
 		if m.mesh.Gateways[q.Gateway] == nil {
@@ -55,13 +51,27 @@ func (m *Model) Explain(q Question) (*Explanation, error) {
 		node.Gateways = []ir.GatewayName{q.Gateway}
 		snapshot = project.Project(m.mesh, node)
 	}
+	asked, call := q, q.Method == MethodGRPC
+	if call {
+		var err error
+		if asked, err = q.asRequest(snapshot); err != nil {
+			return nil, err
+		}
+	}
+	r, err := asked.request()
+	if err != nil {
+		return nil, err
+	}
 	w := &walk{snapshot: snapshot, request: &r, object: m.object, x: newExchange()}
-	w.out.Request = q.Method + " " + q.URL
+	w.out.Request = q.Method + " " + asked.URL
 	if err := w.run(); err != nil {
 		return nil, err
 	}
 	w.out.Hints = m.hints(w)
 	w.out.Conditions = m.conditions(w)
+	if call && w.original != nil {
+		w.out.call(snapshot)
+	}
 	return &w.out, nil
 }
 

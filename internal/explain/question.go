@@ -12,6 +12,7 @@ import (
 
 // Question is a request that somebody wonders about.
 type Question struct {
+	// Method of the request, or MethodGRPC.
 	Method string
 	// URL of the request, as a client would be given it. Its address and port
 	// choose the listener.

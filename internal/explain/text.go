@@ -150,6 +150,8 @@ func (a Answer) String() string {
 	switch {
 	case a.From == FromBackend:
 		s = "from the backend"
+	case a.GRPCStatus != nil:
+		s = fmt.Sprintf("grpc-status %d %s", a.GRPCStatus.Code, a.GRPCStatus.Name)
 	case a.Status == 0:
 		s = "none"
 	}

@@ -158,7 +158,7 @@ func pageCommands(text string) []string {
 			inside = line == "```sh"
 		case inside:
 			first, _, _ := strings.Cut(line, " ")
-			if slices.Contains([]string{"curl", "nc", "echo", "openssl"}, first) {
+			if slices.Contains([]string{"curl", "nc", "echo", "openssl", "grpcurl", "printf"}, first) {
 				commands = append(commands, line)
 			}
 		}

@@ -192,6 +192,12 @@ func cmdSpread(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		counts[cmp.Or(got.backend(), strconv.Itoa(got.status))]++
 	}
+	compareCounts(ts, counts, want)
+}
+
+// compareCounts compares numbers by name with "NAME=N", of which there must be no
+// others.
+func compareCounts(ts *testscript.TestScript, counts map[string]int, want []string) {
 	ts.Logf("%v", counts)
 	for _, w := range want {
 		name, number, _ := strings.Cut(w, "=")

@@ -20,6 +20,7 @@ var commands = map[string]command{
 	"sh": shell, "answer": cmdAnswer, "printed": cmdPrinted,
 	"get": cmdGet, "eventually": cmdEventually, "spread": cmdSpread, "tcp": cmdTCP, "udp": cmdUDP,
 	"connection": cmdConnection, "connection-send": cmdConnectionSend,
+	"grpc-backend": cmdGRPCBackend, "grpc": cmdGRPC, "grpc-spread": cmdGRPCSpread,
 	"websocket": cmdWebSocket, "websocket-send": cmdWebSocketSend,
 	"status": cmdStatus, "header": cmdHeader, "body": cmdBody, "json": cmdJSON, "peer": cmdPeer,
 	"conditions": cmdConditions,

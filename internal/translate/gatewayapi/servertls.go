@@ -44,6 +44,7 @@ func (f *Frontend) serverTLS(r *memo.Recorder, l *listener, v *verdict) {
 		v.unserved = "there is no usable certificate"
 	}
 	if l.Protocol == gatewayv1.HTTPSProtocolType {
+		l.tls.ALPN = []string{"h2", "http/1.1"}
 		f.clientValidation(r, l, v)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fsm/internal/hello"
 )
 
 // Config says which stand-ins to start, and where.
@@ -42,6 +44,7 @@ func (c Config) servers() []server {
 		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), nil) }},
 		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), nil) }},
 		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), nil) }},
+		{"grpcbin", 19000, (*Running).serveHello},
 		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
 		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
 		{"dns", 19053, func(r *Running, addr string) error { return r.serveNames(addr, c.Host) }},
@@ -113,6 +116,30 @@ func (r *Running) serveHTTP(addr string, h http.Handler, cfg *tls.Config) error 
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	r.closers = append(r.closers, s)
 	r.wg.Go(func() { _ = s.Serve(ln) }) // ends with Close
+	return nil
+}
+
+// serveHello serves hello.HelloService.
+func (r *Running) serveHello(addr string) error {
+	s, err := hello.NewServer()
+	if err != nil {
+		return err
+	}
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, closer(s.Stop))
+	r.wg.Go(func() { _ = s.Serve(ln) }) // ends with Close
+	return nil
+}
+
+// closer is an io.Closer that cannot fail.
+type closer func()
+
+// Close implements io.Closer.
+func (c closer) Close() error {
+	c()
 	return nil
 }
 
