@@ -17,6 +17,8 @@ FUZZ := \
 	internal/proxy/hpack:FuzzDecode \
 	internal/proxy/http2:FuzzServer \
 	internal/proxy/http2:FuzzDowngrade \
+	internal/proxy/http2:FuzzClient \
+	internal/proxy/http2:FuzzUpgrade \
 	internal/proxy/listen:FuzzHello \
 	internal/proxy/listen:FuzzProxyHeader \
 	internal/proxy/route:FuzzTable \

@@ -34,22 +34,24 @@ func TestEarlyResponse(t *testing.T) {
 // TestFullDuplex: request and response bodies flow at the same time.
 func TestFullDuplex(t *testing.T) {
 	b := proxytest.Serve(t, func(c *proxytest.Conn) {
-		r, err := http.ReadRequest(c.R)
-		if err != nil {
-			return
-		}
-		c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-		buf := make([]byte, 100)
 		for {
-			n, err := r.Body.Read(buf)
-			if n > 0 {
-				c.Send(fmt.Sprintf("%x\r\n%s\r\n", n, buf[:n]))
-			}
+			r, err := http.ReadRequest(c.R)
 			if err != nil {
-				break
+				return
 			}
+			c.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			buf := make([]byte, 100)
+			for {
+				n, err := r.Body.Read(buf)
+				if n > 0 {
+					c.Send(fmt.Sprintf("%x\r\n%s\r\n", n, buf[:n]))
+				}
+				if err != nil {
+					break
+				}
+			}
+			c.Send("0\r\n\r\n")
 		}
-		c.Send("0\r\n\r\n")
 	})
 	addr := gateway(t, b)
 	c := proxytest.Dial(t, addr)

@@ -344,21 +344,27 @@ func TestH2Overload(t *testing.T) {
 	const room = 64 << 20
 	p := proxytest.Start(t, proxy.Config{MemoryLimit: taken() + room})
 	p.MustApply(proxytest.HTTP([]*ir.Route{proxytest.To("/", "b")}, map[string]string{"b": proxytest.Serve(t, answer(ok)).Addr}))
-	c := proxytest.DialH2(t, p.Addr(proxytest.HTTPListener), proxytest.H2Config{})
-	c.Get(1, "/")
-	if r := c.Response(1); r.Status != "200" {
-		t.Fatalf("request was not served before: %+v", r)
+	// A connection ends with the first response that it has while memory is short,
+	// and then no other is taken.
+	var conns []*proxytest.H2
+	for range 200 {
+		c := proxytest.DialH2(t, p.Addr(proxytest.HTTPListener), proxytest.H2Config{})
+		c.Get(1, "/")
+		if r := c.Response(1); r.Status != "200" {
+			t.Fatalf("request was not served before: %+v", r)
+		}
+		conns = append(conns, c)
 	}
 	ballast := make([]byte, 2*room)
 	for i := range ballast {
 		ballast[i] = 1 // untouched memory is none
 	}
-	id := uint32(3)
+	var c *proxytest.H2
 	var r proxytest.H2Stream
 	proxytest.Eventually(t, "requests are refused", func() bool {
-		c.Get(id, "/")
-		r = c.Response(id)
-		id += 2
+		c, conns = conns[0], conns[1:]
+		c.Get(3, "/")
+		r = c.Response(3)
 		return r.Status != "200"
 	})
 	if r.Status != "503" || r.Header.Get("fsm-reason") != "overload" {

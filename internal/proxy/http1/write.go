@@ -24,6 +24,9 @@ func AppendRequest(dst []byte, r *message.Request) []byte {
 	} else {
 		dst = append(dst, "\r\nConnection: keep-alive"...)
 	}
+	if r.Trailers { // TE is about this connection (RFC 9110, section 10.1.4)
+		dst = append(dst, ", TE"...)
+	}
 	dst = append(dst, "\r\n"...)
 	dst = r.Header.AppendHTTP1(dst)
 	if r.Expects100 {

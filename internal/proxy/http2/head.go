@@ -67,7 +67,9 @@ func (l *fields) next(d *hpack.Decoder, memory *[]byte) (f hpack.Field, ok bool,
 		return f, false, nil
 	}
 	l.size += f.Size()
-	l.count++
+	if len(f.Name) > 0 && f.Name[0] != ':' {
+		l.count++
+	}
 	if l.size > 2*l.limits.Bytes {
 		return f, false, errHeaderFlood
 	}

@@ -177,7 +177,9 @@ func (s *ClientStream) begin() error {
 func appendRequest(dst []byte, r *message.Request, secure bool) []byte {
 	dst = hpack.AppendMethod(dst, r.Method)
 	dst = hpack.AppendScheme(dst, secure)
-	dst = hpack.AppendAuthority(dst, r.Authority)
+	if len(r.Authority) > 0 { // else a request of HTTP/1.0
+		dst = hpack.AppendAuthority(dst, r.Authority)
+	}
 	dst = hpack.AppendPath(dst, r.Path, r.Query)
 	if r.Length >= 0 {
 		dst = hpack.AppendLength(dst, r.Length)
