@@ -202,15 +202,19 @@ func (c *ClientConn) headers(b *headerBlock) error {
 		if b.stream%2 == 0 || b.stream >= c.next {
 			return errIdle
 		}
-		_, _, err := trailers(&c.decoder, b.text, &http1.ResponseLimits) // for the table's sake
+		_, err := new(section).decode(&c.decoder, b.text, &http1.ResponseLimits) // for the table's sake
 		return err
 	}
 	if s.client.answered {
-		h, refusal, err := trailers(&c.decoder, b.text, &http1.ResponseLimits)
+		trailing := &s.client.trailing
+		if s.received {
+			trailing = new(section) // the other one may be in use
+		}
+		refusal, err := trailing.decode(&c.decoder, b.text, &http1.ResponseLimits)
 		if err != nil {
 			return err
 		}
-		return s.receiveTrailers(b, h, refusal)
+		return s.receiveTrailers(b, &trailing.header, refusal)
 	}
 	c.work.earn(earnedStream)
 	return s.client.takeHead(b)

@@ -73,6 +73,7 @@ type conn struct {
 	stopped error              // why reading ended
 	awaited string             // what the peer has to send before its first frame
 	whole   bool               // a frame was completed since the last pause
+	now     frame              // the one that is handled
 	in      *buffer.Buffer
 	r, w    int
 	decoder hpack.Decoder

@@ -134,16 +134,22 @@ func joinCookies(h *message.Header, memory *[]byte) {
 	}
 }
 
-// trailers decodes a header block that follows the content.
-func trailers(d *hpack.Decoder, block []byte, limits *http1.Limits) (*message.Header, *message.Reply, error) {
+// section is a trailer section and its memory.
+type section struct {
+	header message.Header
+	memory []byte
+}
+
+// decode reads a header block that follows the content. What is wrong with it
+// comes back as refusal; an error is about the connection.
+func (t *section) decode(d *hpack.Decoder, block []byte, limits *http1.Limits) (refusal *message.Reply, err error) {
 	l := fields{limits: limits, length: -1}
-	var memory []byte
-	h := &message.Header{}
-	var refusal *message.Reply
+	t.header.Reset(nil)
+	t.memory = t.memory[:0]
 	for d.Begin(block); d.More(); {
-		f, ok, err := l.next(d, &memory)
+		f, ok, err := l.next(d, &t.memory)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if !ok || refusal != nil {
 			continue
@@ -160,10 +166,10 @@ func trailers(d *hpack.Decoder, block []byte, limits *http1.Limits) (*message.He
 		if malformed != nil {
 			refusal = malformed
 		} else if keep && mayTrail(f.ID) {
-			h.AddField(f.ID, f.Name, f.Value)
+			t.header.AddField(f.ID, f.Name, f.Value)
 		}
 	}
-	return h, refusal, nil
+	return refusal, nil
 }
 
 // mayTrail reports whether a field may stand in a trailer section: those that

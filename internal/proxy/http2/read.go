@@ -113,7 +113,8 @@ func (c *conn) incomplete() bool { return c.awaited != "" || c.block != nil || c
 func (c *conn) process() error {
 	for c.w-c.r >= frameHeaderSize {
 		b := c.in.B[c.r:c.w]
-		f := parseFrame(b)
+		c.now = parseFrame(b)
+		f := &c.now
 		if f.length > maxFrame {
 			return errTooLong
 		}
@@ -122,7 +123,7 @@ func (c *conn) process() error {
 		}
 		c.r += frameHeaderSize + f.length
 		c.whole = true
-		err := c.frame(&f, b[frameHeaderSize:frameHeaderSize+f.length])
+		err := c.frame(f, b[frameHeaderSize:frameHeaderSize+f.length])
 		if broken, ok := errors.AsType[streamError](err); ok {
 			err = c.resetStream(broken)
 		}

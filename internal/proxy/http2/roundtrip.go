@@ -30,6 +30,7 @@ type ClientStream struct {
 	deadline int64 // on the socket package's clock; 0 for none
 	answered bool  // the head of the response is in head
 	head     responseHead
+	trailing section        // the trailers
 	interim  []responseHead // 1xx responses, to be passed on
 	interims int            // how many there were
 }
@@ -487,6 +488,9 @@ func (s *ClientStream) Finish(x *message.Exchange, ok bool) {
 	s.interim = s.interim[:0]
 	if cap(s.head.memory) > 2*buffer.Small {
 		s.head.memory = nil
+	}
+	if cap(s.trailing.memory) > 2*buffer.Small {
+		s.trailing.memory = nil
 	}
 	if reuse { // else the timer has fired and may be about to look at the stream
 		clientStreams.Put(s)

@@ -322,7 +322,7 @@ func (c *ServerConn) headers(b *headerBlock) error {
 		if err := c.spend(costBlock); err != nil {
 			return err
 		}
-		_, _, err := trailers(&c.decoder, b.text, &cfg.Limits) // for the table's sake
+		_, err := new(section).decode(&c.decoder, b.text, &cfg.Limits) // for the table's sake
 		return err
 	case !fresh:
 		return errClosedStream
@@ -365,11 +365,13 @@ func (c *ServerConn) admit(s *serverStream) bool {
 
 // endContent takes in the trailers of a request.
 func (c *ServerConn) endContent(s *stream, b *headerBlock, limits *http1.Limits) error {
-	h, refusal, err := trailers(&c.decoder, b.text, limits)
+	// In memory of its own: the stream may end meanwhile.
+	var trailing section
+	refusal, err := trailing.decode(&c.decoder, b.text, limits)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return s.receiveTrailers(b, h, refusal)
+	return s.receiveTrailers(b, &trailing.header, refusal)
 }
