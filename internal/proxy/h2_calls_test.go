@@ -120,3 +120,29 @@ func TestManyCalls(t *testing.T) {
 		t.Errorf("heap grew by %d KiB", (now-heap)>>10)
 	}
 }
+
+// TestCallLogged: the log has the status of a call, whoever made it.
+func TestCallLogged(t *testing.T) {
+	var log lines
+	s := proxytest.HTTP([]*ir.Route{proxytest.To("/x.Y", "b")}, nil)
+	speaking(t, s, "h2c", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, "message")
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "5")
+	}))
+	p := proxytest.Start(t, proxy.Config{AccessLog: &log})
+	p.MustApply(s)
+	c := proxytest.DialH2(t, p.Addr(proxytest.HTTPListener), proxytest.H2Config{})
+	for i, path := range []string{"/x.Y/Z", "/other.Service/Method"} {
+		id := uint32(2*i + 1)
+		c.Post(id, path, "content-type", "application/grpc", "te", "trailers")
+		c.Data(id, true, "\x00\x00\x00\x00\x00")
+		r := c.Response(id)
+		line := log.wait(t, i+1)[i]
+		want := map[string]string{"/x.Y/Z": "5", "/other.Service/Method": "12"}[path]
+		if got := decodeLine(t, line); got["grpc_status"] != want || got["status"] != 200.0 {
+			t.Errorf("%s: got %+v, log %s", path, r, line)
+		}
+	}
+}

@@ -28,11 +28,13 @@ type exchange struct {
 	conn     upstream.Conn
 	pool     *upstream.Pool
 	timeouts http1.Timeouts
-	attempts []telemetry.Attempt
-	span     *tracing.Request // nil when not traced
-	logged   telemetry.Record // made for the log, here so that it costs no memory
-	replay   replayBody
-	copies   copyBody
+	// grpcStatus is that of a call that has ended, for the log.
+	grpcStatus []byte
+	attempts   []telemetry.Attempt
+	span       *tracing.Request // nil when not traced
+	logged     telemetry.Record // made for the log, here so that it costs no memory
+	replay     replayBody
+	copies     copyBody
 	// original is the request as it was before the filters of a destination, and
 	// level how many filters it had seen; kept says that they are set.
 	original message.Request
@@ -58,6 +60,7 @@ func (x *exchange) reset() {
 	x.applied = x.applied[:0]
 	x.attempts = x.attempts[:0]
 	x.config, x.host, x.route, x.cause, x.kept = nil, nil, nil, nil, false
+	x.grpcStatus = nil
 	x.replay.end()
 	x.copies = copyBody{}
 }

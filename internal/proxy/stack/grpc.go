@@ -130,3 +130,15 @@ func appendPercent(dst []byte, text string) []byte {
 	}
 	return dst
 }
+
+// noteStatus keeps the status of a call that has ended, which is in the trailers
+// or, where there is nothing else, in the header section.
+func (x *exchange) noteStatus() {
+	v, ok := x.Response.Header.Get(&grpcStatusName)
+	if b := x.Response.Body; b != nil && !ok {
+		if t := b.Trailer(); t != nil {
+			v, _ = t.Get(&grpcStatusName)
+		}
+	}
+	x.grpcStatus = x.Keep(append(x.Scratch(), v...))
+}

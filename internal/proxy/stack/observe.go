@@ -49,7 +49,7 @@ func (x *exchange) record(status int, duration, received, sent int64) *telemetry
 	*r = telemetry.Record{
 		Listener: x.host.name, Client: x.Client, Peer: x.Connection.Remote, Protocol: x.Protocol,
 		Method: req.Method, Host: req.Authority, Path: req.Path, Query: req.Query,
-		Status: status, Reason: x.Reason, Cause: x.cause, Attempts: x.attempts,
+		Status: status, GRPCStatus: x.grpcStatus, Reason: x.Reason, Cause: x.cause, Attempts: x.attempts,
 		Duration: duration, Received: received, Sent: sent,
 	}
 	r.UserAgent, _ = req.Header.GetID(message.HeaderUserAgent)

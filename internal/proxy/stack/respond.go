@@ -27,6 +27,9 @@ func send(env *Env) layer {
 			if err == nil {
 				err = x.Downstream.Respond(&x.Response)
 			}
+			if err == nil && x.host.log != nil && x.isGRPC() {
+				x.noteStatus()
+			}
 			x.releaseUpstream(err == nil)
 			if err == nil {
 				return nil

@@ -22,7 +22,9 @@ type Record struct {
 	Traceparent               []byte
 
 	Status int
-	Reason string
+	// GRPCStatus is that of a gRPC call, as digits; empty for other requests.
+	GRPCStatus []byte
+	Reason     string
 	// Cause is why the proxy made the reply, for people.
 	Cause error
 
@@ -70,6 +72,7 @@ var fields = []field{
 	{"path", func(b []byte, r *Record) []byte { return text(b, r.Path) }},
 	{"query", func(b []byte, r *Record) []byte { return text(b, r.Query) }},
 	{"status", func(b []byte, r *Record) []byte { return number(b, int64(r.Status)) }},
+	{"grpc_status", func(b []byte, r *Record) []byte { return text(b, r.GRPCStatus) }},
 	{"reason", func(b []byte, r *Record) []byte { return text(b, r.Reason) }},
 	{"cause", func(b []byte, r *Record) []byte {
 		if r.Cause == nil {
