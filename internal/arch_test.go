@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"internal/proxy/process":   with(proxies("admin", "overload", "telemetry", "tracing", "upstream"), "internal/ir", "internal/proxy", "github.com/spf13/pflag"),
 	"internal/proxy/proxytest": {"internal/ir", "internal/proxy", "golang.org/x/net/..."},
 
+	"internal/provision": {"k8s.io/api/...", "k8s.io/apimachinery/...", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/yaml"},
+
 	// What composes.
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
