@@ -1,11 +1,9 @@
 package behavior
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +46,11 @@ type backend struct {
 	service string
 	conduct conduct
 	port    int
+	// version is what it speaks; raw says that it is no HTTP, and secure that the
+	// script has its TLS.
+	version     version
+	raw, secure bool
+
 	closers []io.Closer
 	wg      sync.WaitGroup
 
@@ -91,6 +94,10 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		b.record(b.describe(r, nil))
 		websocket.Server{Handler: b.chat}.ServeHTTP(w, r)
+		return
+	}
+	if r.Header.Get("Upgrade") == "" && r.ProtoMajor != b.version.major() {
+		http.Error(w, "this backend is to be spoken to in "+string(b.version), http.StatusHTTPVersionNotSupported)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -149,106 +156,19 @@ func (b *backend) chat(c *websocket.Conn) {
 	}
 }
 
-func (b *backend) serveHTTP(ln net.Listener) {
-	s := &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: nil}
-	b.closers = append(b.closers, s)
-	b.wg.Go(func() { _ = s.Serve(ln) }) // ends with close
-}
-
-// serveTCP answers each line with the backend's name and the line.
-func (b *backend) serveTCP(ln net.Listener) {
-	open := &openConns{conns: map[net.Conn]bool{}}
-	b.closers = append(b.closers, ln, open)
-	b.wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return // closed
-			}
-			open.add(c)
-			b.wg.Go(func() {
-				defer open.remove(c)
-				lines := bufio.NewScanner(c)
-				for lines.Scan() {
-					b.record(request{Backend: b.name, Body: lines.Text()})
-					_, _ = fmt.Fprintf(c, "%s: %s\n", b.name, lines.Text())
-				}
-			})
-		}
-	})
-}
-
-// serveUDP answers each datagram with the backend's name and the datagram.
-func (b *backend) serveUDP(c net.PacketConn) {
-	b.closers = append(b.closers, c)
-	b.wg.Go(func() {
-		buf := make([]byte, 64<<10)
-		for {
-			n, client, err := c.ReadFrom(buf)
-			if err != nil {
-				return // closed
-			}
-			text := string(bytes.TrimSpace(buf[:n]))
-			b.record(request{Backend: b.name, Body: text})
-			_, _ = fmt.Fprintf(packetWriter{c, client}, "%s: %s", b.name, text)
-		}
-	})
-}
-
-type packetWriter struct {
-	c  net.PacketConn
-	to net.Addr
-}
-
-// Write implements io.Writer.
-func (w packetWriter) Write(p []byte) (int, error) { return w.c.WriteTo(p, w.to) }
-
-// openConns closes connections that are still open.
-type openConns struct {
-	mu     sync.Mutex
-	conns  map[net.Conn]bool
-	closed bool
-}
-
-func (o *openConns) add(c net.Conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.conns[c] = true
-	if o.closed {
-		_ = c.Close()
-	}
-}
-
-func (o *openConns) remove(c net.Conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	_ = c.Close()
-	delete(o.conns, c)
-}
-
-// Close implements io.Closer.
-func (o *openConns) Close() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
-	for c := range o.conns {
-		_ = c.Close()
-	}
-	return nil
-}
-
-const backendUsage = "usage: backend [-port PORT] [-service NAME] [-ns NAMESPACE] [-bare] [-tcp | -udp] " +
+const backendUsage = "usage: backend [-port PORT] [-service NAME] [-ns NAMESPACE] [-bare] [-tcp | -udp | -http1] " +
 	"[-tls CERT] [-client-ca CA] [-status N] [-fail N] [-delay D] [-close] [-header 'NAME: VALUE'] NAME"
 
 // cmdBackend starts a backend with a Service that leads to it; see backendUsage.
 func cmdBackend(ts *testscript.TestScript, neg bool, args []string) {
 	s, f := stateOf(ts), newFlags(ts)
-	b := &backend{}
+	b := &backend{version: s.versions.backend}
 	port := f.Int("port", s.nextPort, "where it listens")
 	service := f.String("service", "", "the Service it belongs to, if not one of its own")
 	namespace := f.String("ns", "default", "the Service's namespace")
 	bare := f.Bool("bare", false, "without a Service")
 	tcp, udp := f.Bool("tcp", false, "serves lines"), f.Bool("udp", false, "serves datagrams")
+	onlyHTTP1 := f.Bool("http1", false, "speaks HTTP/1.1 in any case")
 	cert, clientCA := f.String("tls", "", "certificate"), f.String("client-ca", "", "demands client certificates")
 	f.IntVar(&b.conduct.status, "status", 0, "status of answers")
 	f.IntVar(&b.conduct.fail, "fail", 0, "how many times to fail")
@@ -261,6 +181,10 @@ func cmdBackend(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b.name, b.port, b.service = names[0], *port, cmp.Or(*service, names[0])
 	s.nextPort = max(s.nextPort, *port) + 1
+	b.raw, b.secure = *tcp || *udp, *cert != ""
+	if *onlyHTTP1 || s.versions.backend == h2 && s.added.policies && !b.secure {
+		b.version = http1
+	}
 
 	if *udp {
 		c, err := net.ListenPacket("udp", s.address(strconv.Itoa(b.port)))
@@ -269,13 +193,14 @@ func cmdBackend(ts *testscript.TestScript, neg bool, args []string) {
 	} else {
 		ln, err := net.Listen("tcp", s.address(strconv.Itoa(b.port)))
 		ts.Check(err)
-		if *cert != "" {
-			ln = tls.NewListener(ln, s.backendTLS(ts, *cert, *clientCA))
+		var cfg *tls.Config
+		if b.secure {
+			cfg = s.backendTLS(ts, *cert, *clientCA)
 		}
 		if *tcp {
-			b.serveTCP(ln)
+			b.serveTCP(ln, cfg)
 		} else {
-			b.serveHTTP(ln)
+			s.serveHTTP(ts, b, ln, cfg)
 		}
 	}
 	s.backends[b.name] = b
@@ -283,24 +208,6 @@ func cmdBackend(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(s.writeService(*namespace, b.service))
 		ts.Check(s.settle())
 	}
-}
-
-func (s *script) backendTLS(ts *testscript.TestScript, cert, clientCA string) *tls.Config {
-	pair, err := tls.LoadX509KeyPair(ts.MkAbs(cert+".crt"), ts.MkAbs(cert+".key"))
-	ts.Check(err)
-	cfg := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if clientCA != "" {
-		cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, pool(ts, clientCA)
-	}
-	return cfg
-}
-
-func pool(ts *testscript.TestScript, name string) *x509.CertPool {
-	p := x509.NewCertPool()
-	if !p.AppendCertsFromPEM([]byte(ts.ReadFile(name + ".crt"))) {
-		ts.Fatalf("%s.crt is no certificate", name)
-	}
-	return p
 }
 
 // writeService writes a Service with port 8080, and the endpoints of all its
@@ -413,8 +320,11 @@ func cmdLast(ts *testscript.TestScript, neg bool, args []string) {
 // cmdStandin starts stand-ins for the workloads of the pages: "standin NAME...".
 func cmdStandin(ts *testscript.TestScript, neg bool, args []string) {
 	s := stateOf(ts)
+	cfg, err := s.addedTLS()
+	ts.Check(err)
 	running, err := standin.Start(standin.Config{
 		Host: s.ip, Names: args, Output: &s.output, CertificateFile: filepath.Join(s.work, "httpbin.org.crt"),
+		TLS: cfg, Protocols: s.versions.backend.protocols(),
 	})
 	ts.Defer(running.Close)
 	if errors.Is(err, fs.ErrPermission) {

@@ -1,6 +1,7 @@
 package behavior
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,31 +23,17 @@ func TestFeatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scripts := make(map[string]string, len(files))
 	for _, f := range files {
-		scripts[strings.TrimSuffix(filepath.Base(f), ".txtar")] = f
+		runScript(t, strings.TrimSuffix(filepath.Base(f), ".txtar"), f, "")
 	}
-	run(t, scripts, func(env *testscript.Env, _ string) error { return newScript(env, "", &usage{}) })
 }
 
 // TestPages runs the scripts of the pages in examples/gateway, and makes sure
 // that every manifest there has been used by one.
 func TestPages(t *testing.T) {
-	pages := pageDirectories(t)
-	scripts := map[string]string{}
-	for name, dir := range pages {
-		scripts[name] = filepath.Join(dir, pageScript)
+	for name, dir := range pageDirectories(t) {
+		runScript(t, name, filepath.Join(dir, pageScript), dir)
 	}
-	run(t, scripts, func(env *testscript.Env, name string) error {
-		used := &usage{}
-		tb := env.T().(testing.TB)
-		tb.Cleanup(func() {
-			if !tb.Failed() && !tb.Skipped() {
-				used.check(tb, pages[name])
-			}
-		})
-		return newScript(env, pages[name], used)
-	})
 }
 
 func pageDirectories(t *testing.T) map[string]string {
@@ -66,26 +53,44 @@ func pageDirectories(t *testing.T) map[string]string {
 	return pages
 }
 
-// run runs scripts, given by name, all at a time.
-func run(t *testing.T, scripts map[string]string, setup func(env *testscript.Env, name string) error) {
-	dir := t.TempDir()
-	var files []string
-	for name, source := range scripts {
-		target := filepath.Join(dir, name+".txtar")
-		if err := prepare(source, target); err != nil {
+// run is what one run of a script differs by.
+type run struct {
+	example  string // the page's directory; empty for features
+	policies bool   // the script has its own
+	versions versions
+}
+
+// runScript runs a script with all the versions that it allows.
+func runScript(t *testing.T, name, path, example string) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		text, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, target)
-	}
-	slices.Sort(files)
-	if len(files) == 0 {
-		t.Skip("there are no scripts")
-	}
-	testscript.Run(t, testscript.Params{
-		Files: files, Cmds: commands, RequireUniqueNames: true,
-		Setup: func(env *testscript.Env) error {
-			return setup(env, strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"))
-		},
+		limits, err := limitsOf(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs, files := map[string]run{}, []string(nil)
+		dir := t.TempDir()
+		for _, v := range matrix(limits) {
+			runs[v.String()] = run{example, bytes.Contains(text, []byte("\nkind: BackendTLSPolicy\n")), v}
+			file := filepath.Join(dir, v.String()+".txtar")
+			if err := os.WriteFile(file, prepare(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+		if len(files) == 0 {
+			t.Fatal("its limits leave nothing")
+		}
+		testscript.Run(t, testscript.Params{
+			Files: files, Cmds: commands, RequireUniqueNames: true,
+			Setup: func(env *testscript.Env) error {
+				return newScript(env, runs[strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")])
+			},
+		})
 	})
 }
 
@@ -107,6 +112,9 @@ func (u *usage) add(path string) {
 // check fails when a manifest below a directory was not used.
 func (u *usage) check(tb testing.TB, dir string) {
 	tb.Helper()
+	if tb.Failed() || tb.Skipped() {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

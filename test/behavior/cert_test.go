@@ -53,10 +53,14 @@ func cmdSecret(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(names) != 2 {
 		ts.Fatalf("usage: secret [-ns NAMESPACE] NAME CERT")
 	}
-	text := fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: %s}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: %s\n  tls.key: %s\n",
-		names[0], *namespace, encode(ts.ReadFile(names[1]+".crt")), encode(ts.ReadFile(names[1]+".key")))
-	ts.Check(s.write(filepath.Join("secrets", *namespace+"-"+names[0]+".yaml"), []byte(text)))
+	text := secretManifest(*namespace, names[0], ts.ReadFile(names[1]+".crt"), ts.ReadFile(names[1]+".key"))
+	ts.Check(s.write(filepath.Join("secrets", *namespace+"-"+names[0]+".yaml"), text))
 	ts.Check(s.settle())
+}
+
+func secretManifest(namespace, name, cert, key string) []byte {
+	return fmt.Appendf(nil, "apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: %s}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: %s\n  tls.key: %s\n",
+		name, namespace, encode(cert), encode(key))
 }
 
 func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
@@ -71,9 +75,13 @@ func cmdConfigMap(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(names) != 2 {
 		ts.Fatalf("usage: configmap [-ns NAMESPACE] NAME CA")
 	}
-	indented := strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(names[1]+".crt")), "\n", "\n    ")
-	text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: %s}\ndata:\n  ca.crt: |\n    %s\n",
-		names[0], *namespace, indented)
-	ts.Check(s.write(filepath.Join("configmaps", *namespace+"-"+names[0]+".yaml"), []byte(text)))
+	text := configMapManifest(*namespace, names[0], ts.ReadFile(names[1]+".crt"))
+	ts.Check(s.write(filepath.Join("configmaps", *namespace+"-"+names[0]+".yaml"), text))
 	ts.Check(s.settle())
+}
+
+func configMapManifest(namespace, name, authority string) []byte {
+	indented := strings.ReplaceAll(strings.TrimSpace(authority), "\n", "\n    ")
+	return fmt.Appendf(nil, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: %s}\ndata:\n  ca.crt: |\n    %s\n",
+		name, namespace, indented)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,15 +16,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/net/websocket"
 )
 
 const exchangeTimeout = 20 * time.Second
 
-// client sends requests to a gateway: every name leads to its address.
+// client sends requests to a script's gateway: every name leads to its address.
 type client struct {
-	ip  string
-	tls *tls.Config // of https requests
+	script *script
+	tls    *tls.Config // of https requests
 }
 
 // response is what a client got.
@@ -39,8 +37,12 @@ type response struct {
 
 // do sends one request on a connection of its own.
 func (c *client) do(r *http.Request) (response, error) {
-	transport := &http.Transport{DialContext: c.dial, TLSClientConfig: c.tls, DisableCompression: true}
+	version := c.script.versions.client
+	transport := &http.Transport{DialContext: c.dial, TLSClientConfig: c.tls, DisableCompression: true, Protocols: version.protocols()}
 	defer transport.CloseIdleConnections()
+	if c.script.secured(r.URL) {
+		r.URL.Scheme, transport.TLSClientConfig = "https", c.tlsFor(r.Host)
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), exchangeTimeout)
 	defer cancel()
 	got, err := transport.RoundTrip(r.WithContext(ctx)) // does not follow redirects
@@ -48,6 +50,9 @@ func (c *client) do(r *http.Request) (response, error) {
 		return response{}, err
 	}
 	defer got.Body.Close()
+	if got.ProtoMajor != version.major() {
+		c.script.tb.Errorf("%s answered in %s, want %s", r.URL, got.Proto, version)
+	}
 	body, err := io.ReadAll(got.Body)
 	if err != nil {
 		return response{}, fmt.Errorf("read body of %s: %w", got.Status, err)
@@ -59,13 +64,25 @@ func (c *client) do(r *http.Request) (response, error) {
 	return resp, nil
 }
 
+// tlsFor is the TLS of a request in plaintext that has TLS now. It asks for the
+// name that the request is for.
+func (c *client) tlsFor(authority string) *tls.Config {
+	name, _, err := net.SplitHostPort(authority)
+	if err != nil {
+		name = authority
+	}
+	cfg := c.tls.Clone()
+	cfg.ServerName = cmp.Or(cfg.ServerName, strings.TrimSuffix(name, "."))
+	return cfg
+}
+
 // dial connects to the gateway, whatever the name.
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(c.ip, port))
+	return (&net.Dialer{}).DialContext(ctx, network, c.script.address(port))
 }
 
 // tlsOptions are the flags of commands that speak TLS.
@@ -82,7 +99,8 @@ func (f flags) tls() tlsOptions {
 // config verifies chains and not names, since certificates may have no more than
 // a CN, which Go does not look at; scripts look at it themselves, with "peer".
 func (o tlsOptions) config(ts *testscript.TestScript) *tls.Config {
-	cfg := &tls.Config{InsecureSkipVerify: true, ServerName: *o.sni, MinVersion: tls.VersionTLS12}
+	cfg := anyCertificate()
+	cfg.ServerName = *o.sni
 	if *o.ca != "" {
 		roots := pool(ts, *o.ca)
 		cfg.VerifyConnection = func(s tls.ConnectionState) error {
@@ -97,6 +115,10 @@ func (o tlsOptions) config(ts *testscript.TestScript) *tls.Config {
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return cfg
+}
+
+func anyCertificate() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }
 
 // call is a request with its client, as flags and a URL describe it.
@@ -145,7 +167,7 @@ func parseCall(ts *testscript.TestScript, args []string) (call, []string) {
 		}
 		return r
 	}
-	return call{&client{stateOf(ts).ip, options.config(ts)}, build}, rest[1:]
+	return call{&client{stateOf(ts), options.config(ts)}, build}, rest[1:]
 }
 
 // cmdGet sends a request, and compares the status and the backend that answered:
@@ -285,49 +307,4 @@ func cmdUDP(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 2 {
 		expect(ts, false, "answer", string(buf[:n]), args[2])
 	}
-}
-
-// websocketConn is a WebSocket that a script keeps open.
-type websocketConn struct{ *websocket.Conn }
-
-// cmdWebSocket opens a WebSocket: "websocket NAME ws://HOST:PORT/PATH".
-func cmdWebSocket(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: websocket NAME URL")
-	}
-	s := stateOf(ts)
-	cfg, err := websocket.NewConfig(args[1], "http://"+s.ip)
-	ts.Check(err)
-	c, err := net.DialTimeout("tcp", s.address(cmp.Or(cfg.Location.Port(), "8000")), exchangeTimeout)
-	ts.Check(err)
-	_ = c.SetDeadline(time.Now().Add(exchangeTimeout))
-	ws, err := websocket.NewClient(cfg, c)
-	if neg {
-		if err == nil {
-			ts.Fatalf("it was opened")
-		}
-		_ = c.Close()
-		return
-	}
-	ts.Check(err)
-	s.websockets[args[0]] = &websocketConn{ws}
-}
-
-// cmdWebSocketSend sends a message and compares the answer: "websocket-send NAME
-// TEXT ANSWER".
-func cmdWebSocketSend(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: websocket-send NAME TEXT ANSWER")
-	}
-	c := stateOf(ts).websockets[args[0]]
-	if c == nil {
-		ts.Fatalf("there is no WebSocket %s", args[0])
-	}
-	_ = c.SetDeadline(time.Now().Add(exchangeTimeout))
-	ts.Check(websocket.Message.Send(c.Conn, args[1]))
-	var answer string
-	if err := websocket.Message.Receive(c.Conn, &answer); err != nil && !errors.Is(err, io.EOF) {
-		ts.Check(err)
-	}
-	expect(ts, false, "answer", answer, args[2])
 }

@@ -72,10 +72,16 @@ func cmdGRPCBackend(ts *testscript.TestScript, neg bool, args []string) {
 	b.name, b.service = names[0], cmp.Or(b.service, names[0])
 	s.nextPort++
 
+	b.secure = *cert != ""
+
 	ln, err := net.Listen("tcp", s.address(strconv.Itoa(b.port)))
 	ts.Check(err)
-	if *cert != "" {
-		cfg := s.backendTLS(ts, *cert, "")
+	cfg, err := s.addedTLS()
+	ts.Check(err)
+	if b.secure {
+		cfg = s.backendTLS(ts, *cert, "")
+	}
+	if cfg != nil {
 		cfg.NextProtos = []string{"h2"}
 		ln = tls.NewListener(ln, cfg)
 	}
@@ -196,12 +202,16 @@ func parseGRPCCall(ts *testscript.TestScript, args []string) (grpcCall, []string
 			c.headers.Append(name, value)
 		}
 	}
+	u.Host = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "8000"))
+	dialer := &client{stateOf(ts), options.config(ts)}
 	transport := insecure.NewCredentials()
-	if u.Scheme == "https" {
-		transport = credentials.NewTLS(options.config(ts))
+	switch {
+	case u.Scheme == "https":
+		transport = credentials.NewTLS(dialer.tls)
+	case dialer.script.secured(u):
+		transport = credentials.NewTLS(dialer.tlsFor(authority))
 	}
-	dialer := &client{ip: stateOf(ts).ip}
-	c.conn, err = grpc.NewClient("passthrough:///"+net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "8000")),
+	c.conn, err = grpc.NewClient("passthrough:///"+u.Host,
 		grpc.WithAuthority(authority), grpc.WithTransportCredentials(transport),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return dialer.dial(ctx, "tcp", address) }),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(textCodec{})))

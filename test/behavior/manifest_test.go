@@ -24,6 +24,10 @@ var manifestExtensions = []string{".yaml", ".yml", ".json"}
 
 // write puts a manifest into the watched directory, as a whole or not at all.
 func (s *script) write(name string, data []byte) error {
+	data, err := s.adapt(data)
+	if err != nil {
+		return err
+	}
 	target := filepath.Join(s.live, name)
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err

@@ -30,6 +30,9 @@ type script struct {
 	example string
 	used    *usage
 
+	versions versions
+	added    adapted
+
 	gateway     *gateway
 	backends    map[string]*backend
 	websockets  map[string]*websocketConn
@@ -46,30 +49,39 @@ type scriptKey struct{}
 
 func stateOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
-// network is the part of 127.0.0.0/8 that this process uses.
-var network = fmt.Sprintf("127.%d.%d", 64+rand.IntN(128), rand.IntN(256))
+// firstAddress is where in 127.64.0.0 … 127.191.255.255 this process begins.
+var firstAddress = rand.Int64N(1 << 23)
 
 var addresses atomic.Int64
 
+func nextAddress() string {
+	n := (firstAddress + addresses.Add(1)) % (1 << 23)
+	return fmt.Sprintf("127.%d.%d.%d", 64+n>>16, n>>8&0xff, n&0xff)
+}
+
 // newScript prepares a script: its address, its directories, and a .curlrc that
 // keeps curl quiet.
-func newScript(env *testscript.Env, example string, used *usage) error {
+func newScript(env *testscript.Env, r run) error {
 	s := &script{
-		tb: env.T().(testing.TB), ip: fmt.Sprintf("%s.%d", network, 1+addresses.Add(1)),
-		work: env.WorkDir, live: filepath.Join(env.WorkDir, "live"), example: example, used: used,
+		tb: env.T().(testing.TB), ip: nextAddress(),
+		work: env.WorkDir, live: filepath.Join(env.WorkDir, "live"), example: r.example, used: &usage{},
+		versions: r.versions, added: adapted{policies: r.policies, ports: map[string]bool{}},
 		backends: map[string]*backend{}, websockets: map[string]*websocketConn{}, connections: map[string]net.Conn{},
 		authorities: map[string]*proxytest.Authority{}, nextPort: 9001,
 	}
 	s.records.at = map[string][]string{}
 	env.Values[scriptKey{}] = s
 	env.Setenv("GATEWAY_IP", s.ip)
-	env.Setenv("EXAMPLE", example)
+	env.Setenv("EXAMPLE", s.example)
 	env.Setenv("HOME", s.work)
 	env.Defer(s.close)
 	if err := os.Mkdir(s.live, 0o755); err != nil {
 		return err
 	}
-	return s.curlrc("silent", "show-error", `noproxy = "*"`, "max-time = 20")
+	if s.example != "" {
+		s.tb.Cleanup(func() { s.used.check(s.tb, s.example) })
+	}
+	return s.curlrc("silent", "show-error", `noproxy = "*"`, "max-time = 20", s.versions.client.curlOption())
 }
 
 func (s *script) close() {
@@ -99,15 +111,11 @@ func (s *script) curlrc(lines ...string) error {
 // the script's address.
 func (s *script) address(port string) string { return net.JoinHostPort(s.ip, port) }
 
-// prepare writes a copy of a script in which shell lines are commands that
+// prepare returns a copy of a script in which shell lines are commands that
 // testscript can read: "$ LINE" becomes "sh 'LINE'", on the line where it was. A
 // shell line goes on after a backslash.
-func prepare(source, target string) error {
-	data, err := os.ReadFile(source)
-	if err != nil {
-		return err
-	}
-	lines := strings.Split(string(data), "\n")
+func prepare(script []byte) []byte {
+	lines := strings.Split(string(script), "\n")
 	for i := 0; i < len(lines) && !strings.HasPrefix(lines[i], "-- "); i++ {
 		neg, line := "", lines[i]
 		if rest, ok := strings.CutPrefix(line, "! "); ok {
@@ -125,7 +133,7 @@ func prepare(source, target string) error {
 		}
 		lines[first] = neg + "sh '" + strings.ReplaceAll(line, "'", "''") + "'"
 	}
-	return os.WriteFile(target, []byte(strings.Join(lines, "\n")), 0o644)
+	return []byte(strings.Join(lines, "\n"))
 }
 
 // tools that shell lines need and that a machine may lack, with their packages.
@@ -157,8 +165,9 @@ func missing(tb testing.TB, what string) {
 
 // shell runs a line as the user's shell would.
 func shell(ts *testscript.TestScript, neg bool, args []string) {
-	need(stateOf(ts).tb, args[0])
-	cmd := exec.Command("sh", "-c", args[0])
+	s := stateOf(ts)
+	need(s.tb, args[0])
+	cmd := exec.Command("sh", "-c", s.securedLine(args[0]))
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{
 		"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + ts.Getenv("WORK"),

@@ -110,6 +110,12 @@ func errNotHTTP2(addr netip.AddrPort) *message.Reply {
 	return &message.Reply{Status: 502, Reason: ReasonTLS, Cause: fmt.Errorf("%s does not speak HTTP/2", addr)}
 }
 
+// refusedError is for an alert after the handshake. In TLS 1.3 a server looks at
+// the client's certificate when the client is done already (RFC 8446, section 2).
+func refusedError(addr netip.AddrPort, err error) *message.Reply {
+	return &message.Reply{Status: 502, Reason: ReasonTLS, Cause: fmt.Errorf("TLS with %s: %w", addr, err)}
+}
+
 // clientTLS is TLS towards a backend, with what is offered by ALPN.
 type clientTLS struct{ relay, http1, http2, both *tls.Config }
 

@@ -3,6 +3,7 @@ package upstream
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -254,6 +255,9 @@ func (p *Pool) dial(by int64) (*http2.ClientConn, *http1.ClientConn, error) {
 		c.Retire()
 		if reply, ok := errors.AsType[*message.Reply](err); ok {
 			return nil, nil, reply
+		}
+		if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+			return nil, nil, refusedError(p.key.addr, err)
 		}
 		return nil, nil, connectError(p.key.addr, err)
 	}

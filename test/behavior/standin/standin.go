@@ -29,6 +29,11 @@ type Config struct {
 	// CertificateFile is where the certificate of httpbin.org is written to, for
 	// clients that have to trust it. Empty for nowhere.
 	CertificateFile string
+	// TLS is that of the stand-ins that have none in the pages; nil for none.
+	TLS *tls.Config
+	// Protocols are the versions of HTTP that they speak; nil for those that
+	// net/http thinks right.
+	Protocols *http.Protocols
 }
 
 // server is one stand-in. Its port stands in the manifests of the examples.
@@ -41,10 +46,10 @@ type server struct {
 // servers is the list of all stand-ins.
 func (c Config) servers() []server {
 	return []server{
-		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), nil) }},
-		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), nil) }},
-		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), nil) }},
-		{"grpcbin", 19000, (*Running).serveHello},
+		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), c.TLS) }},
+		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), c.TLS) }},
+		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), c.TLS) }},
+		{"grpcbin", 19000, func(r *Running, addr string) error { return r.serveHello(addr, c.TLS) }},
 		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
 		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
 		{"dns", 19053, func(r *Running, addr string) error { return r.serveNames(addr, c.Host) }},
@@ -65,8 +70,9 @@ type Running struct {
 	// Addresses say where each of them listens, by name.
 	Addresses map[string]string
 
-	closers []io.Closer
-	wg      sync.WaitGroup
+	protocols *http.Protocols
+	closers   []io.Closer
+	wg        sync.WaitGroup
 }
 
 // Start starts stand-ins. When one of them cannot be started the error says
@@ -75,7 +81,7 @@ func Start(c Config) (*Running, error) {
 	if c.Host == "" {
 		c.Host = "127.0.0.1"
 	}
-	r := &Running{Addresses: map[string]string{}}
+	r := &Running{Addresses: map[string]string{}, protocols: c.Protocols}
 	for _, name := range c.Names {
 		if !slices.Contains(Names(), name) {
 			return r, fmt.Errorf("there is no stand-in %q; there are %s", name, strings.Join(Names(), ", "))
@@ -110,17 +116,20 @@ func (r *Running) serveHTTP(addr string, h http.Handler, cfg *tls.Config) error 
 	if err != nil {
 		return err
 	}
-	if cfg != nil {
-		ln = tls.NewListener(ln, cfg)
-	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, TLSConfig: cfg, Protocols: r.protocols}
 	r.closers = append(r.closers, s)
-	r.wg.Go(func() { _ = s.Serve(ln) }) // ends with Close
+	r.wg.Go(func() { // ends with Close
+		if cfg != nil {
+			_ = s.ServeTLS(ln, "", "")
+		} else {
+			_ = s.Serve(ln)
+		}
+	})
 	return nil
 }
 
-// serveHello serves hello.HelloService.
-func (r *Running) serveHello(addr string) error {
+// serveHello serves hello.HelloService, with TLS if there is a configuration for it.
+func (r *Running) serveHello(addr string, cfg *tls.Config) error {
 	s, err := hello.NewServer()
 	if err != nil {
 		return err
@@ -128,6 +137,11 @@ func (r *Running) serveHello(addr string) error {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return err
+	}
+	if cfg != nil {
+		cfg = cfg.Clone()
+		cfg.NextProtos = []string{"h2"}
+		ln = tls.NewListener(ln, cfg)
 	}
 	r.closers = append(r.closers, closer(s.Stop))
 	r.wg.Go(func() { _ = s.Serve(ln) }) // ends with Close
