@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"sync"
 	"time"
 
 	"fsm/test/bench/internal/load"
@@ -20,7 +22,9 @@ type comparison struct {
 	// entrants are compared with the first of them.
 	entrants []entrant
 	site     peer.Site
-	load     func(context.Context, *session, turn) (load.Result, error)
+	// connections has the peers' connections to the backend counted.
+	connections bool
+	load        func(context.Context, *session, turn) (load.Result, error)
 }
 
 // entrant is a peer in one configuration.
@@ -53,8 +57,29 @@ type turn struct {
 // field is an entrant that takes part.
 type field struct {
 	*peer.Peer
-	row  *row
-	logs bool
+	row     *row
+	logs    bool
+	backend netip.AddrPort
+}
+
+// countConnections counts the connections to the backend some time from now, in
+// the middle of the load: some peers close those whose requests are given up.
+func (c comparison) countConnections(ctx context.Context, f field, after time.Duration) (wait func() (int, error)) {
+	if !c.connections {
+		return func() (int, error) { return 0, nil }
+	}
+	var count int
+	var err error
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		if err = pause(ctx, after); err == nil {
+			count, err = procfs.Connections(f.PIDs(), f.backend)
+		}
+	})
+	return func() (int, error) {
+		counting.Wait()
+		return count, err
+	}
 }
 
 // run makes the rounds.
@@ -64,6 +89,10 @@ func (c comparison) run(ctx context.Context, s *session) (*outcome, error) {
 		return nil, err
 	}
 	defer stop()
+	at, err := netip.ParseAddrPort(backend)
+	if err != nil {
+		return nil, fmt.Errorf("address of the backend: %w", err)
+	}
 	out := &outcome{Unit: c.unit}
 	var fields []field
 	defer func() {
@@ -81,7 +110,7 @@ func (c comparison) run(ctx context.Context, s *session) (*outcome, error) {
 			r.fail(err)
 			continue
 		}
-		fields = append(fields, field{p, r, e.accessLog})
+		fields = append(fields, field{p, r, e.accessLog, at})
 	}
 	c.warmUp(ctx, s, fields)
 	for round := range s.rounds {
@@ -91,6 +120,9 @@ func (c comparison) run(ctx context.Context, s *session) (*outcome, error) {
 		}
 	}
 	fmt.Fprintln(s.progress)
+	if c.connections {
+		out.addConnections()
+	}
 	return out, nil
 }
 
@@ -125,7 +157,12 @@ func (c comparison) sample(ctx context.Context, s *session, f field, round int) 
 	if err != nil {
 		return sample{}, err
 	}
+	counted := c.countConnections(ctx, f, s.duration/2)
 	result, err := c.load(ctx, s, turn{target: f.Target, duration: s.duration, round: round})
+	if err != nil {
+		return sample{}, err
+	}
+	connections, err := counted()
 	if err != nil {
 		return sample{}, err
 	}
@@ -143,6 +180,7 @@ func (c comparison) sample(ctx context.Context, s *session, f field, round int) 
 	made := sample{
 		Round: round, Count: result.Count, Seconds: result.Elapsed.Seconds(),
 		Usage: after.Since(before), Latency: result.Latency, Errors: result.Errors,
+		Connections: connections,
 	}
 	if result.Problem != nil {
 		made.Problem = result.Problem.Error()

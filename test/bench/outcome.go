@@ -39,8 +39,11 @@ type sample struct {
 	Seconds float64      `json:"seconds"`
 	Usage   procfs.Usage `json:"cpu"`
 	Latency load.Latency `json:"latency"`
-	Errors  int          `json:"errors"`
-	Problem string       `json:"problem,omitempty"`
+	// Connections is how many there were to the backend in the middle of the load,
+	// where that is asked for.
+	Connections int    `json:"connections,omitempty"`
+	Errors      int    `json:"errors"`
+	Problem     string `json:"problem,omitempty"`
 }
 
 func (s sample) cost() float64   { return s.per(s.Usage.Run) }
@@ -51,6 +54,8 @@ func (s sample) rate() float64   { return s.Count / s.Seconds }
 // waited is the share of the time in which the peer could not go on because
 // others had its CPU.
 func (s sample) waited() float64 { return s.Usage.Wait.Seconds() / s.Seconds }
+
+func (s sample) connections() float64 { return float64(s.Connections) }
 
 func (s sample) p50() float64  { return micros(s.Latency.P50) }
 func (s sample) p99() float64  { return micros(s.Latency.P99) }
@@ -97,6 +102,15 @@ type quantity struct {
 	Unit  string  `json:"unit,omitempty"`
 	// Problem is why there is no value.
 	Problem string `json:"problem,omitempty"`
+}
+
+// addConnections adds how many connections to the backend each peer had.
+func (o *outcome) addConnections() {
+	for _, r := range o.Rows {
+		if len(r.Samples) > 0 {
+			o.Figures = append(o.Figures, quantity{Peer: r.Peer, What: "connections to the backend", Value: r.over(sample.connections).Median})
+		}
+	}
 }
 
 // row is the row of a peer; nil if there is none.

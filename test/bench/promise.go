@@ -14,6 +14,8 @@ type promise struct {
 	// figure is what is bounded, if against is empty.
 	figure, unit string
 	limit        float64
+	// least is for a figure that has to reach the limit, not to stay within it.
+	least bool
 }
 
 // noMoreThan bounds the ratio of CPU time to that of a peer.
@@ -22,6 +24,11 @@ func noMoreThan(limit float64, peer string) promise { return promise{against: pe
 // atMost bounds a figure.
 func atMost(limit float64, unit, figure string) promise {
 	return promise{figure: figure, unit: unit, limit: limit}
+}
+
+// atLeast bounds a figure from below.
+func atLeast(limit float64, unit, figure string) promise {
+	return promise{figure: figure, unit: unit, limit: limit, least: true}
 }
 
 // State of a promise.
@@ -47,6 +54,7 @@ type verdict struct {
 	// rounds, or the figure itself.
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit"`
+	Least bool    `json:"least,omitempty"`
 	State state   `json:"state"`
 	// Why is set where the value is not the reason.
 	Why string `json:"why,omitempty"`
@@ -68,6 +76,7 @@ func (o *outcome) judge(p promise) verdict {
 	ours := o.Rows[0]
 	ratios := figure.Ratios(ours.byRound(), peer.byRound())
 	errors, example := ours.errors()
+	peerErrors, peerExample := peer.errors()
 	switch {
 	case len(ours.Problems) > 0:
 		v.State, v.Why = broken, ours.Problems[0]
@@ -78,6 +87,9 @@ func (o *outcome) judge(p promise) verdict {
 	case len(ratios) == 0:
 		v.Why = firstOf(peer.Problems)
 		return v
+	case peerErrors > 0: // an answer that fails may be a cheap one
+		v.Why = fmt.Sprintf("%d errors of %s: %s", peerErrors, p.against, peerExample)
+		return v
 	}
 	v.Ours, v.Theirs = ours.over(sample.cost).Median, peer.over(sample.cost).Median
 	v.Value = figure.Median(ratios)
@@ -86,7 +98,7 @@ func (o *outcome) judge(p promise) verdict {
 }
 
 func (o *outcome) judgeFigure(p promise) verdict {
-	v := verdict{Test: o.Name, What: p.figure, Unit: p.unit, Limit: p.limit, State: notMeasured, Why: o.Problem}
+	v := verdict{Test: o.Name, What: p.figure, Unit: p.unit, Limit: p.limit, Least: p.least, State: notMeasured, Why: o.Problem}
 	q, ok := o.figure(ours, p.figure)
 	if !ok {
 		for _, q := range o.Figures {
@@ -97,7 +109,7 @@ func (o *outcome) judgeFigure(p promise) verdict {
 		return v
 	}
 	v.Ours, v.Value = q.Value, q.Value
-	v.State = stateOf(q.Value <= p.limit)
+	v.State = stateOf(q.Value == p.limit || q.Value > p.limit == p.least)
 	return v
 }
 

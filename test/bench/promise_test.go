@@ -28,6 +28,8 @@ func TestJudgeRatio(t *testing.T) {
 	failing.Samples[1].Errors, failing.Samples[1].Problem = 3, "connection reset"
 	ended := costs(ours, 10)
 	ended.fail(errors.New("fsm has ended"))
+	failingPeer := costs("nginx", 20, 20)
+	failingPeer.Samples[0].Errors, failingPeer.Samples[0].Problem = 2, "502"
 	absent := &row{Peer: "nginx", Problems: []string{"not installed"}}
 	tests := []struct {
 		name       string
@@ -44,6 +46,7 @@ func TestJudgeRatio(t *testing.T) {
 		// The medians are equal, 20 each; in most rounds ours cost more.
 		{"rounds are compared, not medians", costs(ours, 20, 30, 12), costs("nginx", 25, 20, 10), 1, broken, 1.2, ""},
 		{"errors of ours", failing, costs("nginx", 20, 20), 1, broken, 0, "3 errors: connection reset"},
+		{"errors of the peer", costs(ours, 10, 10), failingPeer, 1, notMeasured, 0, "2 errors of nginx: 502"},
 		{"ours has ended", ended, costs("nginx", 20), 1, broken, 0, "fsm has ended"},
 		{"no such peer here", costs(ours, 10), absent, 1, notMeasured, 0, "not installed"},
 	}
@@ -77,6 +80,15 @@ func TestJudgeFigure(t *testing.T) {
 				t.Errorf("got %+v, want %s", v, tt.want)
 			}
 		})
+	}
+}
+
+func TestJudgeLeast(t *testing.T) {
+	for value, want := range map[float64]state{1.4: broken, 1.5: kept, 1.6: kept} {
+		o := outcome{Figures: []quantity{{Peer: ours, What: threadsBusy, Value: value}}}
+		if v := o.judge(atLeast(1.5, "", threadsBusy)); v.State != want {
+			t.Errorf("got %+v, want %s", v, want)
+		}
 	}
 }
 

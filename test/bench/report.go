@@ -136,6 +136,9 @@ func (v verdict) columns() string {
 		result += ": " + first
 	}
 	what, limit := v.What, "≤ "+number(v.Limit)+" "+v.Unit
+	if v.Least {
+		limit = "≥ " + number(v.Limit) + " " + v.Unit
+	}
 	if v.Against != "" {
 		what, limit = what+", against "+v.Against, fmt.Sprintf("≤ %.2fx", v.Limit)
 	}

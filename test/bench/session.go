@@ -45,9 +45,12 @@ func (s *session) runAll(ctx context.Context, chosen []test) ([]*outcome, error)
 type origin int
 
 const (
-	pages  origin = iota // the HTTP backend
-	echo                 // sends back what it gets
-	source               // sends without end
+	pages   origin = iota // the HTTP backend
+	h2Pages               // the same over HTTP/2
+	h2Quick               // small pages over HTTP/2, at less cost
+	calls                 // answers gRPC calls
+	echo                  // sends back what it gets
+	source                // sends without end
 )
 
 // startOrigin starts it.
@@ -58,8 +61,14 @@ func (s *session) startOrigin(ctx context.Context, o origin) (addr string, stop 
 		server, err = backend.Echo()
 	case source:
 		server, err = backend.Source()
+	case calls:
+		return backend.Calls()
+	case h2Quick:
+		server, err = backend.H2Pages()
+	case h2Pages:
+		return s.lab.Backend(ctx, peer.H2C)
 	default:
-		return s.lab.Backend(ctx)
+		return s.lab.Backend(ctx, peer.HTTP)
 	}
 	if err != nil {
 		return "", nil, err

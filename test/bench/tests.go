@@ -27,7 +27,7 @@ var (
 
 // tests are all tests, in the order they run in.
 func tests() []test {
-	return []test{{
+	return append([]test{{
 		"http/128B-64", "HTTP/1.1, 128-byte bodies, 64 connections, closed loop",
 		[]promise{noMoreThanNginx, noMoreThanHAProxy},
 		closedHTTP(peer.HTTP, load.Small, 64).run,
@@ -87,7 +87,7 @@ func tests() []test {
 		"config/5000", "5,000 routes, each to a Service of its own",
 		[]promise{atMost(150, "MiB", configMemory), atMost(600, "", configSeries)},
 		manyRoutes,
-	}}
+	}}, multiplexedTests()...)
 }
 
 // choose picks tests by name.
@@ -112,12 +112,8 @@ func askInTurn(ctx context.Context, s *session, t turn, body load.Body, clients 
 			Target: t.target, Clients: clients, Duration: t.duration, Talk: load.HTTP(load.Requests(routes, body)),
 		}.Run(ctx)
 	}
-	scheme := "http"
-	if t.target.TLS != nil {
-		scheme = "https"
-	}
 	return load.Wrk{
-		Path: s.lab.Programs.Wrk, Dir: s.lab.Dir, Start: s.lab.StartLoad, URL: scheme + "://" + t.target.Addr,
+		Path: s.lab.Programs.Wrk, Dir: s.lab.Dir, Start: s.lab.StartLoad, URL: t.target.URL(),
 		Clients: clients, Duration: t.duration, Routes: routes, Body: body,
 	}.Run(ctx)
 }

@@ -89,9 +89,11 @@ func Confine(cpu int) error {
 // mask is the kernel's cpu_set_t, for 1,024 CPUs.
 type mask [1024 / 64]uint64
 
-func only(cpu int) mask {
+func only(cpus ...int) mask {
 	var m mask
-	m[cpu/64] = 1 << (cpu % 64)
+	for _, cpu := range cpus {
+		m[cpu/64] |= 1 << (cpu % 64)
+	}
 	return m
 }
 

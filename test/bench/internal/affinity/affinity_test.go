@@ -12,8 +12,7 @@ import (
 )
 
 func TestMask(t *testing.T) {
-	m := only(3)
-	m[1] = 1<<0 | 1<<5
+	m := only(3, 64, 69)
 	if diff := cmp.Diff([]int{3, 64, 69}, m.list()); diff != "" {
 		t.Errorf("CPUs (-want +got):\n%s", diff)
 	}
@@ -26,18 +25,22 @@ func TestStarterPutsAChildOnItsCPU(t *testing.T) {
 		t.Skip("nothing can be pinned here:", err)
 	}
 	starter := NewStarter()
-	for _, cpu := range []int{layout.Proxy, layout.Load} {
+	first, second := strconv.Itoa(layout.Proxy), strconv.Itoa(layout.Load)
+	both := first + "," + second
+	if layout.Load == layout.Proxy+1 {
+		both = first + "-" + second
+	}
+	for want, cpus := range map[string][]int{first: {layout.Proxy}, second: {layout.Load}, both: {layout.Proxy, layout.Load}} {
 		cmd := exec.Command("cat", "/proc/self/status")
 		var out bytes.Buffer
 		cmd.Stdout = &out
-		if err := starter.Start(cmd, cpu); err != nil {
+		if err := starter.Start(cmd, cpus...); err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		want := "Cpus_allowed_list:\t" + strconv.Itoa(cpu) + "\n"
-		if !strings.Contains(out.String(), want) {
+		if want := "Cpus_allowed_list:\t" + want + "\n"; !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, out.String())
 		}
 	}

@@ -3,6 +3,7 @@ package affinity
 import (
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -25,26 +26,26 @@ func NewStarter() *Starter {
 	return s
 }
 
-// Start starts a command on a CPU, in a process group of its own, so that a
+// Start starts a command on some CPUs, in a process group of its own, so that a
 // Ctrl-C in the terminal reaches this program alone. The command gets a SIGTERM
 // should this program die without having ended it.
-func (s *Starter) Start(cmd *exec.Cmd, cpu int) error {
+func (s *Starter) Start(cmd *exec.Cmd, cpus ...int) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	result := make(chan error)
-	s.work <- func() { result <- startOn(cmd, cpu) }
+	s.work <- func() { result <- startOn(cmd, cpus) }
 	return <-result
 }
 
 // startOn runs on the Starter's thread.
-func startOn(cmd *exec.Cmd, cpu int) error {
-	if cpu == Any {
+func startOn(cmd *exec.Cmd, cpus []int) error {
+	if slices.Contains(cpus, Any) {
 		return cmd.Start()
 	}
 	before, err := get(0)
 	if err != nil {
 		return err
 	}
-	if err := set(0, only(cpu)); err != nil {
+	if err := set(0, only(cpus...)); err != nil {
 		return err
 	}
 	defer func() { _ = set(0, before) }() // it was allowed a moment ago

@@ -282,3 +282,30 @@ func TestWrkAsksForTheRoutesInTurn(t *testing.T) {
 		t.Errorf("request lines (-want +got):\n%s", diff)
 	}
 }
+
+// The files and flags that h2load gets, and what it prints, are as it has them.
+func TestH2LoadAsksForTheRoutes(t *testing.T) {
+	path, err := exec.LookPath("h2load")
+	if err != nil {
+		t.Skip(err)
+	}
+	pages := server(t, backend.H2Pages)
+	calls, stop, err := backend.Calls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for name, target := range map[string]load.Target{"pages": pages, "calls": {Addr: calls}} {
+		t.Run(name, func(t *testing.T) {
+			l := load.H2Load{
+				Path: path, Dir: t.TempDir(), Start: (*exec.Cmd).Start, URL: target.URL(),
+				Clients: 2, Streams: 8, Duration: time.Second, Routes: 100, Calls: name == "calls",
+			}
+			r, err := l.Run(t.Context())
+			wantNoErrors(t, r, err)
+			if r.Elapsed < 900*time.Millisecond || r.Count < 100 {
+				t.Errorf("%.0f answers in %v", r.Count, r.Elapsed)
+			}
+		})
+	}
+}

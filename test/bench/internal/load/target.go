@@ -18,6 +18,14 @@ type Target struct {
 	TLS *tls.Config
 }
 
+// URL is the target without a path.
+func (t Target) URL() string {
+	if t.TLS != nil {
+		return "https://" + t.Addr
+	}
+	return "http://" + t.Addr
+}
+
 // patience bounds every single wait; an answer that takes longer is an error.
 const patience = 10 * time.Second
 

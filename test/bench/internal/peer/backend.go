@@ -10,11 +10,15 @@ import (
 	"fsm/test/bench/internal/load"
 )
 
-// Backend starts the HTTP backend, on the CPU of the load generators: nginx, or
-// one of our own where nginx is not installed.
-func (l *Lab) Backend(ctx context.Context) (addr string, stop func(), err error) {
+// Backend starts the backend for a protocol, HTTP or H2C, on the CPU of the load
+// generators: nginx, or one of our own where nginx is not installed.
+func (l *Lab) Backend(ctx context.Context, protocol Protocol) (addr string, stop func(), err error) {
 	if l.Programs.Nginx == "" {
-		s, err := backend.HTTP()
+		own := backend.HTTP
+		if protocol.Multiplexed() {
+			own = backend.H2Pages
+		}
+		s, err := own()
 		if err != nil {
 			return "", nil, err
 		}
@@ -28,7 +32,7 @@ func (l *Lab) Backend(ctx context.Context) (addr string, stop func(), err error)
 		return "", nil, err
 	}
 	err = write(c.config, "backend.conf.tmpl", backendValues{
-		Dir: c.dir, Listen: addr, Root: os.Geteuid() == 0, Connections: l.connections(),
+		Dir: c.dir, Listen: addr, H2C: protocol.Multiplexed(), Root: os.Geteuid() == 0, Connections: l.connections(),
 		Small: strings.Repeat("b", load.Small.Size()), LargePath: load.Large,
 		KiB: strings.Repeat("b", 1<<10), Large: strings.Repeat("$kib", load.Large.Size()>>10),
 	})
@@ -39,7 +43,7 @@ func (l *Lab) Backend(ctx context.Context) (addr string, stop func(), err error)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := p.await(ctx, answers(load.Target{Addr: addr})); err != nil {
+	if err := p.await(ctx, probe(load.Target{Addr: addr}, Site{Protocol: protocol})); err != nil {
 		p.Stop()
 		return "", nil, err
 	}
@@ -49,7 +53,7 @@ func (l *Lab) Backend(ctx context.Context) (addr string, stop func(), err error)
 // backendValues are for backend.conf.tmpl.
 type backendValues struct {
 	Dir, Listen string
-	Root        bool
+	H2C, Root   bool
 	Connections int
 	Small       string
 	LargePath   load.Body

@@ -63,7 +63,7 @@ func snapshot(site Site, listen string, cert *certificate) (*ir.Snapshot, error)
 		Tables: map[ir.TableName]*ir.RouteTable{}, Backends: map[ir.BackendName]*ir.Backend{},
 		Endpoints: map[ir.EndpointsName]*ir.Endpoints{}, Secrets: map[ir.SecretName]*ir.Secret{},
 	}
-	addBackend(s, backendName(site, 0), to)
+	addBackend(s, site, 0, to)
 	origin := ir.Origin{Kind: "Gateway", Namespace: "bench", Name: "gateway", Part: "listener main"}
 	chain := &ir.Chain{Name: string(site.Protocol), Origin: origin}
 	switch site.Protocol {
@@ -76,9 +76,13 @@ func snapshot(site Site, listen string, cert *certificate) (*ir.Snapshot, error)
 		s.Tables[tableName] = &ir.RouteTable{Name: tableName, Routes: routes(s, site, to)}
 		chain.HTTP = &ir.HTTPChain{VirtualHosts: []ir.VirtualHost{{Origin: origin, Hosts: []ir.Host{{Table: tableName}}}}}
 	}
-	if site.Protocol == TLS {
+	if site.Protocol.Secure() {
+		alpn := "http/1.1"
+		if site.Protocol.Multiplexed() {
+			alpn = "h2"
+		}
 		chain.Match.TLS = true
-		chain.TLS = &ir.ServerTLS{Certificates: []ir.SecretName{secretName}, ALPN: []string{"http/1.1"}}
+		chain.TLS = &ir.ServerTLS{Certificates: []ir.SecretName{secretName}, ALPN: []string{alpn}}
 		s.Secrets[secretName] = &ir.Secret{Name: secretName, Certificate: cert.cert, Key: ir.Private(cert.key)}
 	}
 	s.Listeners = []*ir.Listener{{
@@ -93,15 +97,22 @@ func snapshot(site Site, listen string, cert *certificate) (*ir.Snapshot, error)
 func routes(s *ir.Snapshot, site Site, to netip.AddrPort) []*ir.Route {
 	list := make([]*ir.Route, site.Routes)
 	for i := range list {
-		addBackend(s, backendName(site, i), to)
+		addBackend(s, site, i, to)
 		list[i] = &ir.Route{
 			Origin:  ir.Origin{Kind: "HTTPRoute", Namespace: "bench", Name: "route-" + strconv.Itoa(i), Part: "rule 0"},
-			Match:   ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: load.RoutePrefix(i)}},
+			Match:   ir.Match{Path: path(site, i)},
 			Filters: ir.Filters{&ir.RequestHeaders{Set: []ir.HeaderField{{Name: header, Value: headerValue}}}},
 			Action:  &ir.Forward{Destinations: destination(site, i)},
 		}
 	}
 	return list
+}
+
+func path(site Site, route int) ir.PathMatch {
+	if site.Regex {
+		return ir.PathMatch{Kind: ir.PathRegex, Value: load.RoutePrefix(route) + "(/.*)?"}
+	}
+	return ir.PathMatch{Kind: ir.PathPrefix, Value: load.RoutePrefix(route)}
 }
 
 func destination(site Site, route int) []ir.Destination {
@@ -116,9 +127,13 @@ func backendName(site Site, route int) string {
 	return "local/bench/service-" + strconv.Itoa(route) + ":80"
 }
 
-func addBackend(s *ir.Snapshot, name string, to netip.AddrPort) {
+func addBackend(s *ir.Snapshot, site Site, route int, to netip.AddrPort) {
+	name := backendName(site, route)
 	b, e := ir.BackendName(name), ir.EndpointsName(name)
 	origin := ir.Origin{Kind: "Service", Namespace: "bench", Name: name}
 	s.Backends[b] = &ir.Backend{Name: b, Origin: origin, Endpoints: e}
+	if site.BackendH2C {
+		s.Backends[b].Protocol = ir.BackendH2C
+	}
 	s.Endpoints[e] = &ir.Endpoints{Name: e, Origin: origin, Items: []ir.Endpoint{{Address: to.Addr().String(), Port: to.Port()}}}
 }

@@ -26,15 +26,27 @@ type Protocol string
 // Protocols.
 const (
 	HTTP Protocol = "http"
-	TLS  Protocol = "tls" // HTTP over TLS 1.3
+	TLS  Protocol = "tls" // HTTP/1.1 over TLS 1.3
+	H2C  Protocol = "h2c" // HTTP/2, known beforehand
+	H2   Protocol = "h2"  // HTTP/2 over TLS 1.3, by ALPN
 	TCP  Protocol = "tcp"
 )
+
+// Secure tells whether clients speak TLS.
+func (p Protocol) Secure() bool { return p == TLS || p == H2 }
+
+// Multiplexed tells whether clients speak HTTP/2.
+func (p Protocol) Multiplexed() bool { return p == H2C || p == H2 }
 
 // Site is what a peer has to serve.
 type Site struct {
 	Protocol Protocol
+	// Calls is for a backend that answers gRPC calls, and nothing else.
+	Calls bool
 	// Backend is the address of the one server behind the peer.
 	Backend string
+	// BackendH2C makes the peer speak HTTP/2 with the backend, without TLS.
+	BackendH2C bool
 	// Routes is the number of routes, by path prefix; see load.RoutePrefix.
 	Routes int
 	// Services makes each route lead to a backend of its own, all of which have the
@@ -42,6 +54,12 @@ type Site struct {
 	Services bool
 	// AccessLog switches the access log on, into a file.
 	AccessLog bool
+	// Regex makes the routes match by regular expressions, which have to be tried one
+	// after the other; for fsm only.
+	Regex bool
+	// Wide lets the peer have the CPU of the load generators too; for fsm only, which
+	// runs as many threads as it has CPUs.
+	Wide bool
 }
 
 // The one header that peers add to requests.
@@ -68,7 +86,7 @@ func (l *Lab) Start(ctx context.Context, kind Kind, site Site) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{Target: load.Target{Addr: addr}}
-	if site.Protocol == TLS {
+	if site.Protocol.Secure() {
 		p.Target.TLS = l.cert.client
 	}
 	var c command
@@ -83,16 +101,12 @@ func (l *Lab) Start(ctx context.Context, kind Kind, site Site) (*Peer, error) {
 		err = errors.New("no such peer")
 	}
 	if err == nil {
-		p.process, err = l.start(c, l.Layout.Proxy)
+		p.process, err = l.start(c, l.cpus(site)...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", kind, err)
 	}
-	probe := answers(p.Target)
-	if site.Protocol == TCP {
-		probe = accepts(p.Target)
-	}
-	if err := p.await(ctx, probe); err != nil {
+	if err := p.await(ctx, probe(p.Target, site)); err != nil {
 		p.Stop()
 		return nil, err
 	}
@@ -116,24 +130,12 @@ func (p *Peer) AccessLogSize() int64 {
 	return info.Size()
 }
 
-// answers asks for the first route.
-func answers(t load.Target) func(context.Context) error {
-	return func(ctx context.Context) error {
-		h, err := load.Hold(ctx, t, 1, load.HTTP(load.Requests(1, load.Small)))
-		h.Release()
-		return err
+// cpus are those that a peer may use.
+func (l *Lab) cpus(site Site) []int {
+	if site.Wide {
+		return []int{l.Layout.Proxy, l.Layout.Load}
 	}
-}
-
-// accepts connects.
-func accepts(t load.Target) func(context.Context) error {
-	return func(ctx context.Context) error {
-		c, err := t.Dial(ctx)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	}
+	return []int{l.Layout.Proxy}
 }
 
 // values are for nginx.conf.tmpl and haproxy.cfg.tmpl.
@@ -162,7 +164,7 @@ func (l *Lab) prepare(p *Peer, site Site, dir string) (values, error) {
 		p.accessLog = filepath.Join(dir, "access.log")
 		v.AccessLog = p.accessLog
 	}
-	if site.Protocol != TLS {
+	if !site.Protocol.Secure() {
 		return v, nil
 	}
 	pem := l.cert.cert + l.cert.key

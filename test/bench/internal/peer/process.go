@@ -23,9 +23,9 @@ type process struct {
 	ended  chan struct{}
 }
 
-// start starts a program on a CPU. What it says goes to a file in the directory,
+// start starts a program on some CPUs. What it says goes to a file in the directory,
 // its standard output to the other file, if there is one.
-func (l *Lab) start(c command, cpu int) (*process, error) {
+func (l *Lab) start(c command, cpus ...int) (*process, error) {
 	p := &process{name: c.name, output: filepath.Join(c.dir, "output"), reaps: c.reaps, ended: make(chan struct{})}
 	out, err := os.Create(p.output)
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *Lab) start(c command, cpu int) (*process, error) {
 		defer f.Close()
 		p.cmd.Stdout = f
 	}
-	if err := l.starter.Start(p.cmd, cpu); err != nil {
+	if err := l.starter.Start(p.cmd, cpus...); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
 	go func() {

@@ -14,7 +14,7 @@ import (
 // Programs are the paths of the programs that take part; empty for one that is
 // not there.
 type Programs struct {
-	FSM, Nginx, HAProxy, Wrk string
+	FSM, Nginx, HAProxy, Wrk, H2Load string
 }
 
 // Find looks for the programs. fsm is the path of fsm-proxy, which has to be
@@ -33,6 +33,7 @@ func Find(fsm string) (p Programs, missing []string, err error) {
 		{&p.Nginx, "nginx", "apt-get install nginx libnginx-mod-stream; without it there is no such peer, and a backend of our own takes its place"},
 		{&p.HAProxy, "haproxy", "apt-get install haproxy; without it there is no such peer"},
 		{&p.Wrk, "wrk", "apt-get install wrk; without it a load generator of our own takes its place"},
+		{&p.H2Load, "h2load", "apt-get install nghttp2-client; without it nothing is measured over HTTP/2"},
 	} {
 		if *program.path, err = find(program.name); err != nil {
 			missing = append(missing, fmt.Sprintf("%s is not installed: %s", program.name, program.with))
