@@ -22,7 +22,6 @@ type serverStream struct {
 	unpacked  int    // by how much the head exceeds its share of memory
 	moved     int64
 	why       errorCode // of the reset that ends a response early
-	runFn     func()
 }
 
 var serverStreams sync.Pool
@@ -31,7 +30,6 @@ func newServerStream(c *ServerConn, id uint32) *serverStream {
 	s, ok := serverStreams.Get().(*serverStream)
 	if !ok {
 		s = &serverStream{}
-		s.runFn = s.serve
 	}
 	s.conn, s.x = c, c.handler.Begin()
 	s.refusal, s.malformed, s.moved, s.why, s.memory = nil, false, 0, codeInternal, s.memory[:0]
@@ -55,18 +53,18 @@ func (s *serverStream) free() {
 	serverStreams.Put(s)
 }
 
-// serve serves the request, in a goroutine of its own.
-func (s *serverStream) serve() {
+// serve serves the request.
+func (s *serverStream) serve(w *worker) {
 	if s.refusal != nil {
 		s.conn.handler.Refuse(s.x, s.refusal)
 	} else {
 		s.conn.handler.Serve(s.x)
 	}
-	s.finish()
+	s.finish(w)
 }
 
-// finish ends the stream.
-func (s *serverStream) finish() {
+// finish ends the stream and leaves its worker to others.
+func (s *serverStream) finish(w *worker) {
 	c := s.conn
 	c.mu.Lock()
 	s.exchange = nil
@@ -86,6 +84,7 @@ func (s *serverStream) finish() {
 	c.active--
 	c.unpacked -= s.unpacked
 	over := c.active == 0 && c.finished
+	c.keep(w)
 	if c.active == 0 && c.drain == draining && !c.finished {
 		c.link.Sock.Nudge()
 	}

@@ -38,6 +38,7 @@ type ServerConn struct {
 	last     uint32 // the highest stream of the client's
 	active   int    // requests in progress
 	unpacked int    // what their heads exceed their share by
+	workers  workers
 	idle     bool
 	drain    drainState
 	drainBy  int64
@@ -145,6 +146,7 @@ func (c *ServerConn) tick(now int64) {
 	c.conn.tick(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.workers.trim()
 	if c.drain == announced && now >= c.drainBy {
 		c.finishDrain()
 	}
@@ -240,6 +242,7 @@ func (c *ServerConn) end() {
 	c.in = nil
 	c.mu.Lock()
 	c.finished = true
+	c.workers.release(0)
 	last := c.active == 0
 	c.mu.Unlock()
 	if last {
@@ -344,11 +347,10 @@ func (c *ServerConn) headers(b *headerBlock) error {
 		s.free()
 		return streamError{b.stream, codeCalm}
 	}
-	go s.runFn()
 	return nil
 }
 
-// admit counts a request as one in progress, if the client may have it.
+// admit begins a request, if the client may have it.
 func (c *ServerConn) admit(s *serverStream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -360,6 +362,7 @@ func (c *ServerConn) admit(s *serverStream) bool {
 	c.active++
 	c.idle = false
 	c.work.earn(earnedStream)
+	c.start(s)
 	return true
 }
 
