@@ -32,7 +32,6 @@ var (
 	errFieldValue     = malformed("field value has a control character or white space at its ends")
 	errConnSpecific   = malformed("field is about a connection, which HTTP/2 does not have")
 	errContentLength  = malformed("content-length is not one number, or not the length of the content")
-	errTrailers       = malformed("trailers are followed by more")
 	errSelfDependency = malformed("stream depends on itself")
 )
 
