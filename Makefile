@@ -27,7 +27,7 @@ FUZZ := \
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc grpc bench lint fuzz clean
+.PHONY: help build run test alloc grpc bench images lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -50,6 +50,9 @@ grpc: ## the judges of gRPC, grpc-go's interop tests and Connect's conformance s
 
 bench: build ## fsm-proxy beside nginx and HAProxy; BENCH='-list' shows what there is
 	$(GO) run ./test/bench $(BENCH)
+
+images: ## container images without a container engine, and what is in them, in bin/images
+	cd build/images && $(GO) run . -root ../.. -out ../../bin/images -version $(VERSION)
 
 # staticcheck has to be built with the Go release of this module to understand it.
 lint: ## gofmt, go vet, staticcheck
