@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"internal/proxy/process":   with(proxies("admin", "overload", "telemetry", "tracing", "upstream"), "internal/ir", "internal/proxy", "github.com/spf13/pflag"),
 	"internal/proxy/proxytest": {"internal/ir", "internal/proxy", "golang.org/x/net/..."},
 
-	"internal/provision": {"k8s.io/api/...", "k8s.io/apimachinery/...", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/yaml"},
+	"internal/provision": {"k8s.io/api/...", "k8s.io/apimachinery/...", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/yaml", "internal/ir"},
 
 	// What composes.
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},

@@ -28,6 +28,22 @@ type Listener struct {
 	Chains []*Chain `json:"chains"`
 }
 
+// privilegedPorts need a privilege that proxies in pods do not have; they listen
+// podOffset above.
+const (
+	privilegedPorts = 1024
+	podOffset       = 60000
+)
+
+// PodPort is where a proxy in a pod listens for what comes to a port: the Service
+// in front translates.
+func PodPort(port uint16) uint16 {
+	if port < privilegedPorts {
+		return port + podOffset
+	}
+	return port
+}
+
 // AdvertisedPort is the port that clients see.
 func (l *Listener) AdvertisedPort() uint16 {
 	if l.Advertised != 0 {

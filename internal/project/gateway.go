@@ -17,7 +17,7 @@ func byAge(a, b *ir.Gateway) int {
 
 // gatewayListeners brings the listeners of a node's Gateways together by socket.
 func gatewayListeners(mesh *ir.Mesh, node Node) ([]*ir.Listener, []ir.Failure) {
-	var p ports
+	p := ports{pod: node.Pod}
 	for _, g := range selected(mesh, node) {
 		p.gateway(g, bindAddresses(g, node))
 	}
@@ -33,6 +33,8 @@ func gatewayListeners(mesh *ir.Mesh, node Node) ([]*ir.Listener, []ir.Failure) {
 
 func bindAddresses(g *ir.Gateway, node Node) []string {
 	switch {
+	case node.Pod:
+		return []string{""}
 	case len(g.Addresses) > 0:
 		return g.Addresses
 	case len(node.Bind) > 0:
@@ -44,6 +46,7 @@ func bindAddresses(g *ir.Gateway, node Node) []string {
 
 // ports gives sockets to Gateways, first come, first served.
 type ports struct {
+	pod       bool
 	sockets   []*socket
 	conflicts []ir.Failure
 }
@@ -53,7 +56,8 @@ type socket struct {
 	gateway *ir.Gateway
 	network ir.Network
 	address string
-	port    uint16
+	port    uint16 // that clients use
+	bind    uint16 // that the proxy listens on
 	members []*ir.GatewayListener // in order of precedence
 }
 
@@ -70,12 +74,15 @@ func (p *ports) gateway(g *ir.Gateway, addresses []string) {
 }
 
 func (p *ports) add(g *ir.Gateway, l *ir.GatewayListener, address string) {
-	wanted := &socket{gateway: g, network: networkOf(l.Protocol), address: address, port: l.Port}
+	wanted := &socket{gateway: g, network: networkOf(l.Protocol), address: address, port: l.Port, bind: l.Port}
+	if p.pod {
+		wanted.bind = ir.PodPort(l.Port)
+	}
 	for _, s := range p.sockets {
 		if !s.overlaps(wanted) {
 			continue
 		}
-		if s.gateway != g {
+		if s.gateway != g || s.port != wanted.port {
 			p.conflicts = append(p.conflicts, wanted.taken(l, s.gateway))
 			return
 		}
@@ -90,7 +97,7 @@ func (p *ports) add(g *ir.Gateway, l *ir.GatewayListener, address string) {
 
 // overlaps tells whether the operating system would not let both sockets be.
 func (s *socket) overlaps(o *socket) bool {
-	return s.network == o.network && s.port == o.port &&
+	return s.network == o.network && s.bind == o.bind &&
 		(s.address == o.address || isAny(s.address) || isAny(o.address))
 }
 
@@ -119,7 +126,10 @@ func networkOf(p ir.Protocol) ir.Network {
 
 // listener arranges the members of a socket into chains.
 func (s *socket) listener() *ir.Listener {
-	l := &ir.Listener{Name: s.name(), Network: s.network, Address: s.address, Port: s.port}
+	l := &ir.Listener{Name: s.name(), Network: s.network, Address: s.address, Port: s.bind}
+	if s.bind != s.port {
+		l.Advertised = s.port
+	}
 	var http []*ir.GatewayListener
 	var tls []*ir.GatewayListener
 	for _, m := range s.members {

@@ -17,6 +17,10 @@ type Node struct {
 	// Bind are the addresses of Gateways that ask for none. Empty, or an empty
 	// address, means all addresses of the machine.
 	Bind []string
+	// Pod says that the proxy runs in a pod, behind a Service: it listens on all of
+	// the pod's addresses, and not on privileged ports. The addresses that a Gateway
+	// asks for are the Service's.
+	Pod bool
 }
 
 // Role is what a proxy is there for.

@@ -140,3 +140,30 @@ func TestChainNamesAreStable(t *testing.T) {
 		t.Errorf("after routes changed (-want +got):\n%s", diff)
 	}
 }
+
+// TestPod: a proxy in a pod listens where it may, whatever address its Gateway
+// asks for, and clients see the ports that they use.
+func TestPod(t *testing.T) {
+	mesh := ir.NewMesh()
+	g := gateway(mesh, "a", time.Time{}, "192.0.2.1")
+	for _, port := range []uint16{8080, 60080} { // the latter is where 80 is
+		l := *g.Listeners[0]
+		l.Port = port
+		g.Listeners = append(g.Listeners, &l)
+	}
+	s := project.Project(mesh, project.Node{Role: project.RoleGateway, Pod: true})
+	type port struct{ bound, seen uint16 }
+	var got []port
+	for _, l := range s.Listeners {
+		if l.Address != "" {
+			t.Errorf("listens on %s", l.Address)
+		}
+		got = append(got, port{l.Port, l.AdvertisedPort()})
+	}
+	if want := []port{{8080, 8080}, {60080, 80}}; !slices.Equal(got, want) {
+		t.Errorf("got ports %v, want %v", got, want)
+	}
+	if len(s.Conflicts) != 1 || s.Conflicts[0].Reason != "PortUnavailable" {
+		t.Errorf("got conflicts %+v", s.Conflicts)
+	}
+}

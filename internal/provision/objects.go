@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/ir"
 )
 
 // Settings are what the installation says about the proxies of all Gateways.
@@ -28,23 +30,12 @@ type Settings struct {
 }
 
 const (
-	// privilegedOffset is added to ports below 1024, which the proxy listens on as a
-	// user without privileges.
-	privilegedOffset = 60000
 	// healthPort is where the kubelet asks whether a proxy is ready.
 	healthPort = 15021
 	// drain is how long a proxy may take to end, a second less than it is given.
 	drainSeconds = 59
 	runAs        = 65532
 )
-
-// ContainerPort is where a proxy listens for what comes to a port of a Gateway.
-func ContainerPort(port int32) int32 {
-	if port < 1024 {
-		return port + privilegedOffset
-	}
-	return port
-}
 
 // Port is one that a Gateway's Service has.
 type Port struct {
@@ -152,7 +143,7 @@ func (g *Gateway) service() *corev1.Service {
 	}
 	for _, p := range g.ports() {
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-			Name: portName(p), Port: p.Port, Protocol: p.Protocol, TargetPort: intstr.FromInt32(ContainerPort(p.Port)),
+			Name: portName(p), Port: p.Port, Protocol: p.Protocol, TargetPort: intstr.FromInt32(int32(ir.PodPort(uint16(p.Port)))),
 		})
 	}
 	return s
