@@ -56,8 +56,8 @@ type socket struct {
 	gateway *ir.Gateway
 	network ir.Network
 	address string
-	port    uint16 // that clients use
-	bind    uint16 // that the proxy listens on
+	port    uint16                // that clients use
+	bind    uint16                // that the proxy listens on
 	members []*ir.GatewayListener // in order of precedence
 }
 
