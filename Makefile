@@ -19,6 +19,9 @@ FUZZ := \
 	internal/proxy/http2:FuzzDowngrade \
 	internal/proxy/http2:FuzzClient \
 	internal/proxy/http2:FuzzUpgrade \
+	internal/identity:FuzzParseID \
+	internal/deliver:FuzzReceive \
+	internal/deliver:FuzzHello \
 	internal/proxy/listen:FuzzHello \
 	internal/proxy/listen:FuzzProxyHeader \
 	internal/proxy/route:FuzzTable \

@@ -14,14 +14,26 @@ var mayImport = map[string][]string{
 	// The language in the middle, and what selects from it.
 	"internal/ir":      {},
 	"internal/project": {"internal/ir"},
-	"internal/deliver": {"internal/ir"},
+	"internal/deliver": {"internal/identity", "internal/ir"},
+
+	// Between the two.
+	"internal/identity":  {},
+	"internal/provision": with(apiTypes, "sigs.k8s.io/yaml", "internal/ir"),
 
 	// Control plane.
 	"internal/resource": {
 		"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiextensions-apiserver/...",
 		"k8s.io/apiserver/pkg/apis/cel", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/json", "sigs.k8s.io/yaml", "go.yaml.in/yaml/v2",
 	},
-	"internal/source/file":      {"internal/resource", "github.com/fsnotify/fsnotify"},
+	"internal/source/file": {"internal/resource", "github.com/fsnotify/fsnotify"},
+	"internal/source/kube": with(apiTypes, "internal/resource", "k8s.io/client-go/metadata", "k8s.io/client-go/rest", "k8s.io/client-go/tools/cache",
+		"k8s.io/klog/v2", "github.com/go-logr/logr"),
+	"internal/status": with(apiTypes, "internal/resource", "internal/source/kube", "internal/translate/report",
+		"k8s.io/client-go/rest", "golang.org/x/time/rate"),
+	"internal/leader": {
+		"k8s.io/apimachinery/...", "k8s.io/client-go/kubernetes/typed/coordination/v1", "k8s.io/client-go/rest",
+		"k8s.io/client-go/tools/leaderelection/...", "k8s.io/klog/v2", "github.com/go-logr/logr",
+	},
 	"internal/translate/memo":   {},
 	"internal/translate/report": with(apiTypes, "internal/ir", "internal/resource"),
 	"internal/translate/core":   with(apiTypes, "internal/ir", "internal/resource", "internal/translate/memo"),
@@ -53,20 +65,23 @@ var mayImport = map[string][]string{
 		"internal/ir"),
 	"internal/proxy": with(proxies("filter", "http1", "http2", "listen", "message", "overload", "pki", "relay", "socket", "stack", "telemetry", "tracing", "upstream"),
 		"internal/ir"),
-	"internal/proxy/admin":     {"internal/ir", "internal/proxy", "github.com/prometheus/..."},
-	"internal/proxy/process":   with(proxies("admin", "overload", "telemetry", "tracing", "upstream"), "internal/ir", "internal/proxy", "github.com/spf13/pflag"),
+	"internal/proxy/admin": {"internal/ir", "internal/proxy", "github.com/prometheus/..."},
+	"internal/proxy/process": with(proxies("admin", "overload", "telemetry", "tracing", "upstream"), "internal/deliver", "internal/identity", "internal/ir", "internal/proxy",
+		"github.com/spf13/pflag"),
 	"internal/proxy/proxytest": {"internal/ir", "internal/proxy", "golang.org/x/net/..."},
-
-	"internal/provision": {"k8s.io/api/...", "k8s.io/apimachinery/...", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/yaml", "internal/ir"},
 
 	// What composes.
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
 		"internal/ir", "internal/project", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/report"),
 	"internal/hello": {"google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
-	"internal/cli":   {"..."},
-	"cmd/fsm":        {"internal/cli"},
-	"cmd/fsm-proxy":  {"internal/proxy/process", "github.com/spf13/cobra"},
+	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",
+		"internal/leader", "internal/project", "internal/provision", "internal/resource", "internal/source/kube", "internal/status",
+		"internal/translate", "internal/translate/report"),
+	"internal/cli":       {"..."},
+	"cmd/fsm":            {"internal/cli"},
+	"cmd/fsm-controller": {"internal/operator", "internal/provision", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/client-go/..."},
+	"cmd/fsm-proxy":      {"internal/proxy/process", "github.com/spf13/cobra"},
 
 	// Tests and what they use.
 	"internal/golden": {"github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/txtar"},

@@ -292,6 +292,7 @@ func TestProxyFlags(t *testing.T) {
 	o := process.Defaults()
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.Bind(flags)
+	new(process.Controller).Bind(flags)
 	documented := rows(t, document(t, "docs/proxy.md"), regexp.MustCompile(`^--`))
 	names := []string{"--snapshot"}
 	flags.VisitAll(func(f *pflag.Flag) {

@@ -13,7 +13,7 @@ import (
 )
 
 // programs are those that get an image, by their directories in cmd.
-var programs = []string{"fsm-proxy"}
+var programs = []string{"fsm-controller", "fsm-proxy"}
 
 func main() {
 	log.SetFlags(0)

@@ -28,8 +28,12 @@ type Loop struct {
 	Sources    []Source
 	Translator *translate.Translator
 	Delivery   Delivery
-	// Publish is called with each report, once the proxies have answered.
+	// Publish is called with each report, once the proxy has answered.
 	Publish func(*report.Report)
+	// Translated, if set, is called with each result before it is delivered, in place
+	// of Publish: where there are many proxies, somebody else has to know what their
+	// answers mean.
+	Translated func(*ir.Mesh, *report.Report)
 
 	mu      sync.Mutex
 	pending []translated // the oldest first
@@ -99,9 +103,13 @@ func (l *Loop) Translate() {
 		sets[i] = s.Set()
 	}
 	mesh, rep := l.Translator.Translate(resource.Union(sets...))
-	l.mu.Lock()
-	l.pending = append(l.pending, translated{mesh, rep})
-	l.mu.Unlock()
+	if l.Translated != nil {
+		l.Translated(mesh, rep)
+	} else {
+		l.mu.Lock()
+		l.pending = append(l.pending, translated{mesh, rep})
+		l.mu.Unlock()
+	}
 	l.Delivery.Publish(mesh)
 }
 

@@ -19,6 +19,9 @@ func (s sum) String() string { return hex.EncodeToString(s[:]) }
 // it was sealed. Equal hashes mean equal content.
 func (t *RouteTable) Hash() string { return t.sum.String() }
 
+// Hash is the route's content hash, as for tables.
+func (r *Route) Hash() string { return r.sum.String() }
+
 // Hash is the backend's content hash, as for tables.
 func (b *Backend) Hash() string { return b.sum.String() }
 

@@ -155,6 +155,10 @@ func (s *Secret) open() openSecret {
 	return openSecret{s.Name, s.Origin, s.Certificate, s.Key.Reveal(), s.Authorities}
 }
 
+// MarshalOpen writes the secret as JSON with its key readable. Keep the result as
+// safe as the key.
+func (s *Secret) MarshalOpen() ([]byte, error) { return json.Marshal(s.open()) }
+
 // Marshal writes the snapshot as indented JSON with private keys redacted.
 func Marshal(s *Snapshot) ([]byte, error) {
 	data, err := json.MarshalIndent(s, "", "  ")
@@ -190,16 +194,16 @@ func Unmarshal(data []byte) (*Snapshot, error) {
 	if err := json.Unmarshal(data, s); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	s.Seal()
 	return s, nil
 }
 
-// check finds what no proxy could make sense of: nil entries, names that differ
+// Check finds what no proxy could make sense of: nil entries, names that differ
 // from their keys, references to nothing.
-func (s *Snapshot) check() error {
+func (s *Snapshot) Check() error {
 	for name, t := range s.Tables {
 		if t == nil || t.Name != name {
 			return fmt.Errorf("table %q: entry is missing or has another name", name)

@@ -48,6 +48,8 @@ type Gateway struct {
 	Object *gatewayv1.Gateway
 	// Name of its objects, from Name.
 	Name string
+	// Identity that its proxies ask for, as a SPIFFE ID.
+	Identity string
 	// Ports of its listeners, those of its ListenerSets included. In any order, and
 	// with repetitions.
 	Ports      []Port
@@ -126,6 +128,16 @@ func (g *Gateway) ports() []Port {
 	return slices.Compact(ports)
 }
 
+// address is the one that the Gateway asks for; empty for any.
+func (g *Gateway) address() string {
+	for _, a := range g.Object.Spec.Addresses {
+		if a.Value != "" && (a.Type == nil || *a.Type == gatewayv1.IPAddressType) {
+			return a.Value
+		}
+	}
+	return ""
+}
+
 func portName(p Port) string {
 	prefix := map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp-", corev1.ProtocolUDP: "udp-"}[p.Protocol]
 	return prefix + strconv.Itoa(int(p.Port))
@@ -140,6 +152,9 @@ func (g *Gateway) service() *corev1.Service {
 	}
 	if s.Spec.Type != corev1.ServiceTypeClusterIP {
 		s.Spec.ExternalTrafficPolicy = g.Parameters.TrafficPolicy
+	}
+	if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		s.Spec.LoadBalancerIP = g.address()
 	}
 	for _, p := range g.ports() {
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
@@ -224,7 +239,7 @@ func (s *Settings) proxy(g Gateway) corev1.Container {
 	c := corev1.Container{
 		Name: "fsm-proxy", Image: s.Image, ImagePullPolicy: s.PullPolicy,
 		Args: []string{
-			"gateway", "--controller=" + s.Controller, "--token-file=" + tokenDir + "/token", "--trust-file=" + trustDir + "/ca.crt",
+			"gateway", "--controller=" + s.Controller, "--identity=" + g.Identity, "--token-file=" + tokenDir + "/token", "--trust-file=" + trustDir + "/ca.crt",
 			"--health=:" + strconv.Itoa(healthPort), "--log-level=" + g.Parameters.LogLevel,
 			"--drain-timeout=" + strconv.Itoa(drainSeconds) + "s",
 		},

@@ -41,10 +41,14 @@ func TestObjects(t *testing.T) {
 			if failures != nil {
 				t.Fatal(failures)
 			}
+			if annotations == nil {
+				object.Spec.Addresses = []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: "192.0.2.7"}}
+			}
 			var got strings.Builder
 			for _, o := range s.Objects(Gateway{
 				Object: object, Name: Name("shop", "gw", func(string) bool { return false }), Parameters: p,
-				Ports: []Port{{8000, corev1.ProtocolTCP}, {443, corev1.ProtocolTCP}, {53, corev1.ProtocolUDP}, {443, corev1.ProtocolTCP}},
+				Identity: "spiffe://cluster.local/ns/shop/gateway/gw",
+				Ports:    []Port{{8000, corev1.ProtocolTCP}, {443, corev1.ProtocolTCP}, {53, corev1.ProtocolUDP}, {443, corev1.ProtocolTCP}},
 			}) {
 				text, err := yaml.Marshal(o)
 				if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -180,4 +181,21 @@ func nulls(value any, path *field.Path) []string {
 		}
 	}
 	return found
+}
+
+// Definitions are the custom resource definitions of the Gateway API, as YAML.
+func Definitions() ([][]byte, error) {
+	names, err := fs.Glob(crdFiles, "crds/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list definitions: %w", err)
+	}
+	var all [][]byte
+	for _, name := range names {
+		text, err := crdFiles.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read definition: %w", err)
+		}
+		all = append(all, text)
+	}
+	return all, nil
 }

@@ -64,20 +64,33 @@ func (sh *shelf) sort() {
 }
 
 // Union is the set of all objects and problems of the given sets. Of two objects
-// with the same key that of the later set counts.
+// with the same key that of the later set counts. Types that only one of the sets
+// has cost nothing.
 func Union(sets ...*Set) *Set {
 	if len(sets) == 1 {
 		return sets[0]
 	}
-	var objects []Object
-	var problems []Problem
+	u := &Set{byType: map[reflect.Type]*shelf{}}
+	merged := map[*shelf]bool{}
 	for _, s := range sets {
-		for _, sh := range s.byType {
-			objects = append(objects, sh.sorted...)
+		for t, sh := range s.byType {
+			have := u.byType[t]
+			switch {
+			case have == nil:
+				u.byType[t] = sh
+				continue
+			case !merged[have]:
+				have = &shelf{byName: maps.Clone(have.byName)}
+				u.byType[t], merged[have] = have, true
+			}
+			maps.Copy(have.byName, sh.byName)
 		}
-		problems = append(problems, s.problems...)
+		u.problems = append(u.problems, s.problems...)
 	}
-	return NewSet(objects, problems...)
+	for sh := range merged {
+		sh.sort()
+	}
+	return u
 }
 
 // Problems lists what is wrong with the inputs, in their order.

@@ -68,7 +68,8 @@ func Defaults() Options {
 	}
 }
 
-// Feed applies snapshots to the proxy until the context ends.
+// Feed applies snapshots to the proxy until the context ends, which is when the
+// proxy has drained.
 type Feed func(ctx context.Context, p *proxy.Proxy) error
 
 // Run runs a proxy until the feed fails, the context ends, or the process gets
@@ -108,9 +109,14 @@ func Run(ctx context.Context, o Options, feed Feed) error {
 
 	signalled, stopSignals := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stopSignals()
-	err = feed(signalled, p)
-	if err != nil && signalled.Err() == nil {
-		return err
+	fed := make(chan error, 1)
+	wg.Go(func() { fed <- feed(serving, p) }) // while it drains, too: backends come and go then as well
+	select {
+	case <-signalled.Done():
+	case err := <-fed:
+		if err != nil {
+			return err
+		}
 	}
 	stopSignals() // the next signal has its usual effect
 	o.Log.Info("draining", "connections", p.Sockets().Open())

@@ -50,7 +50,8 @@ func GatewayNotProgrammed(message string) metav1.Condition {
 	return isFalse(gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayReasonInvalid, message)
 }
 
-// GatewayNotYetProgrammed goes with [GatewayPending].
+// GatewayNotYetProgrammed goes with [GatewayPending], and is also said of a Gateway
+// whose proxies have not answered yet.
 func GatewayNotYetProgrammed(message string) metav1.Condition {
 	return isUnknown(gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayReasonPending, message)
 }
@@ -58,6 +59,11 @@ func GatewayNotYetProgrammed(message string) metav1.Condition {
 // GatewayAddressNotUsable is a Gateway that asks for an address that is none.
 func GatewayAddressNotUsable(message string) metav1.Condition {
 	return isFalse(gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayReasonAddressNotUsable, message)
+}
+
+// GatewayAddressNotAssigned is a Gateway that nobody can reach yet.
+func GatewayAddressNotAssigned() metav1.Condition {
+	return isFalse(gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayReasonAddressNotAssigned, "no address has been assigned yet")
 }
 
 // GatewayResolvedRefs is a Gateway all of whose references resolve.

@@ -68,6 +68,12 @@ func ListenerNotProgrammed(message string) metav1.Condition {
 	return isFalse(gatewayv1.ListenerConditionProgrammed, gatewayv1.ListenerReasonInvalid, message)
 }
 
+// ListenerNotYetProgrammed is a listener of a Gateway whose proxies have not
+// answered yet.
+func ListenerNotYetProgrammed(message string) metav1.Condition {
+	return isUnknown(gatewayv1.ListenerConditionProgrammed, gatewayv1.ListenerReasonPending, message)
+}
+
 // ListenerResolvedRefs is a listener all of whose references resolve.
 func ListenerResolvedRefs() metav1.Condition {
 	return isTrue(gatewayv1.ListenerConditionResolvedRefs, gatewayv1.ListenerReasonResolvedRefs, "")
@@ -140,4 +146,10 @@ func setRefused(reason gatewayv1.ListenerSetConditionReason, message string) []m
 // serve.
 func ListenerSetProgrammed() metav1.Condition {
 	return isTrue(gatewayv1.ListenerSetConditionProgrammed, gatewayv1.ListenerSetReasonProgrammed, "")
+}
+
+// ListenerSetNotYetProgrammed is a ListenerSet of a Gateway whose proxies have not
+// answered yet.
+func ListenerSetNotYetProgrammed(message string) metav1.Condition {
+	return isUnknown(gatewayv1.ListenerSetConditionProgrammed, gatewayv1.ListenerSetReasonPending, message)
 }

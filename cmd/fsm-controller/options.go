@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"fsm/internal/operator"
+	"fsm/internal/provision"
+)
+
+// options are what flags say.
+type options struct {
+	kubeconfig, namespace, pod, trustDomain, controllerName string
+	listen, repo                                            string
+	url, image, pullPolicy                                  string
+	secretNamespaces                                        []string
+	level                                                   slog.Level
+}
+
+func (o *options) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "how to reach the API server; the pod's service account if not given")
+	f.StringVar(&o.namespace, "namespace", o.namespace, "namespace that the controller runs in")
+	f.StringVar(&o.pod, "pod", o.pod, "name that tells replicas apart; the host name if not given")
+	f.StringVar(&o.trustDomain, "trust-domain", "cluster.local", "trust domain of proxies")
+	f.StringVar(&o.controllerName, "controller-name", "flomesh.io/gateway-controller", "controllerName of the GatewayClasses to serve")
+	f.StringVar(&o.listen, "listen", ":15010", "address to deliver to proxies on")
+	f.StringVar(&o.repo, "repo", ":6060", "address that answers whether the controller is there; empty for none")
+	f.StringVar(&o.url, "url", "", "URL at which proxies reach the controller; https://fsm-controller.NAMESPACE:15010 if not given")
+	f.StringVar(&o.image, "proxy-image", "flomesh/fsm-proxy", "image of proxies")
+	f.StringVar(&o.pullPolicy, "proxy-pull-policy", string(corev1.PullIfNotPresent), "when to pull it")
+	f.StringSliceVar(&o.secretNamespaces, "secret-namespaces", nil, "the only namespaces whose Secrets are read; all if not given")
+	f.TextVar(&o.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+}
+
+func (o *options) run(ctx context.Context) error {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level}))
+	config, err := o.config()
+	if err != nil {
+		return err
+	}
+	if o.namespace == "" {
+		return errors.New("--namespace, or POD_NAMESPACE, is missing")
+	}
+	if o.pod == "" {
+		if o.pod, err = os.Hostname(); err != nil {
+			return fmt.Errorf("name this replica: %w; give --pod", err)
+		}
+	}
+	if o.url == "" {
+		o.url = "https://" + operator.Name + "." + o.namespace + ":15010"
+	}
+	ln, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen for proxies: %w", err)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.repo != "" {
+		if err := serveRepo(ctx, &wg, o.repo, log); err != nil {
+			return err
+		}
+	}
+	return operator.Run(ctx, operator.Options{
+		Config: config, ControllerName: o.controllerName, Namespace: o.namespace, Pod: o.pod, TrustDomain: o.trustDomain,
+		Proxies: provision.Settings{
+			Image: o.image, PullPolicy: corev1.PullPolicy(o.pullPolicy), Controller: o.url, TrustMap: "fsm-trust", Audience: operator.Name,
+		},
+		SecretNamespaces: o.secretNamespaces, Log: log,
+	}, ln)
+}
+
+func (o *options) config() (*rest.Config, error) {
+	if o.kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("reach the API server as a pod: %w; give --kubeconfig outside of a cluster", err)
+		}
+		return config, nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read --kubeconfig: %w", err)
+	}
+	return config, nil
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"fsm/internal/proxy/process"
+)
+
+// gateway serves the listeners of Gateways.
+func gateway() *cobra.Command {
+	o := process.Defaults()
+	var snapshot string
+	var controller process.Controller
+	cmd := &cobra.Command{
+		Use:   "gateway {--snapshot FILE | --controller URL}",
+		Short: "Serve what a controller sends, or a snapshot file, and again whenever it changes",
+		Example: `  fsm-proxy gateway --snapshot snapshot.json
+  fsm-proxy gateway --controller https://fsm-controller.fsm-system:15010 \
+    --identity spiffe://cluster.local/ns/shop/gateway/web \
+    --token-file /var/run/fsm/token --trust-file /var/run/fsm/ca.crt`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			feed := process.SnapshotFile(snapshot)
+			if controller.URL != "" {
+				var err error
+				if feed, err = controller.Feed(); err != nil {
+					return err
+				}
+			}
+			o.Level = new(slog.LevelVar)
+			o.Log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.Level}))
+			o.Stdout = os.Stdout
+			return process.Run(cmd.Context(), o, feed)
+		},
+	}
+	cmd.Flags().StringVar(&snapshot, "snapshot", "", "snapshot as JSON, as fsm translate -o json --with-secrets writes it")
+	controller.Bind(cmd.Flags())
+	o.Bind(cmd.Flags())
+	cmd.MarkFlagsOneRequired("snapshot", "controller")
+	cmd.MarkFlagsMutuallyExclusive("snapshot", "controller")
+	return cmd
+}

@@ -1,0 +1,358 @@
+package operator_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/operator"
+	"fsm/internal/provision"
+	"fsm/internal/proxy"
+	"fsm/internal/proxy/process"
+	"fsm/internal/proxy/proxytest"
+	"fsm/test/cluster"
+)
+
+// shared is the cluster of all tests of this package; nil where there is none.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(m, &shared, cluster.Options{ControllerManager: true}))
+}
+
+const (
+	audience = "fsm-controller"
+	domain   = "cluster.local"
+)
+
+// lab is a cluster without nodes, in which the test does what a kubelet would.
+type lab struct {
+	*cluster.Client
+	t      *testing.T
+	ctx    context.Context
+	client kubernetes.Interface
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	c := shared.Need(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	own, err := cluster.NewClient(c.Admin())
+	l := &lab{Client: own, t: t, ctx: ctx}
+	l.check(err)
+	l.client, err = kubernetes.NewForConfig(c.Admin())
+	l.check(err)
+	l.check(l.ApplyFiles(ctx, "../resource/crds/gateway*.yaml"))
+	return l
+}
+
+func (l *lab) check(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *lab) apply(text string) {
+	l.t.Helper()
+	l.check(l.Apply(l.ctx, text))
+}
+
+// eventually waits until a state is there.
+func (l *lab) eventually(what string, holds func() error) {
+	l.t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		err := holds()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// operate runs a control plane on a listener until stop is called.
+func (l *lab) operate(ln net.Listener) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- operator.Run(ctx, operator.Options{
+			Config: shared.Admin(), ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: "test", TrustDomain: domain,
+			Proxies: provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience},
+			Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}, ln)
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				l.t.Error(err)
+			}
+		})
+	}
+	l.t.Cleanup(stop)
+	return stop
+}
+
+type testLog struct{ t *testing.T }
+
+func (t testLog) Write(b []byte) (int, error) {
+	t.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// proxy runs one as the pod of a Gateway would, with the token of its service
+// account.
+func (l *lab) proxy(controller, namespace, account, gateway string) {
+	l.t.Helper()
+	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
+	}, metav1.CreateOptions{})
+	l.check(err)
+	trust, err := l.client.CoreV1().ConfigMaps(namespace).Get(l.ctx, "fsm-trust", metav1.GetOptions{})
+	l.check(err)
+	dir := l.t.TempDir()
+	files := map[string]string{"token": token.Status.Token, "ca.crt": trust.Data["ca.crt"]}
+	for name, content := range files {
+		l.check(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	feed, err := process.Controller{
+		URL: "https://" + controller, Identity: "spiffe://" + domain + "/ns/" + namespace + "/gateway/" + gateway,
+		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
+	}.Feed()
+	l.check(err)
+	p := proxytest.Start(l.t, proxy.Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- feed(ctx, p.Proxy) }()
+	l.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Error(err)
+		}
+	})
+}
+
+// outside is an address of this machine that endpoints may have: Kubernetes wants
+// none of the loopback network.
+func outside(t *testing.T) string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			return n.IP.String()
+		}
+	}
+	t.Skip("this machine has no address but loopback ones")
+	return ""
+}
+
+// backend answers with a text, and returns its address and port.
+func backend(t *testing.T, text string) (ip, port string) {
+	t.Helper()
+	ip = outside(t)
+	ln, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
+	_ = s.Listener.Close()
+	s.Listener = ln
+	s.Start()
+	t.Cleanup(s.Close)
+	_, port, _ = net.SplitHostPort(ln.Addr().String())
+	return ip, port
+}
+
+func freePort(t *testing.T) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+const objects = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: fsm-system}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: fsm-gateway-cls}
+spec: {controllerName: flomesh.io/gateway-controller}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: BACKEND_PORT}]
+endpoints: [{addresses: [BACKEND_IP]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: shop}
+spec:
+  gatewayClassName: fsm-gateway-cls
+  listeners: [{name: http, port: GATEWAY_PORT, protocol: HTTP}]
+`
+
+const route = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+  - filters:
+    - type: ResponseHeaderModifier
+      responseHeaderModifier: {set: [{name: version, value: "VERSION"}]}
+    backendRefs: [{name: web, port: 80}]
+`
+
+// TestGateway: a Gateway gets its workload; once a proxy of it serves, its status
+// says so; routes arrive, and traffic goes on without a control plane.
+func TestGateway(t *testing.T) {
+	l := newLab(t)
+	ip, port := backend(t, "hello")
+	gateway := freePort(t)
+	l.apply(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(objects))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	l.check(err)
+	controller := ln.Addr().String()
+	stop := l.operate(ln)
+
+	l.eventually("Deployment of the Gateway", func() error {
+		_, err := l.client.AppsV1().Deployments("shop").Get(l.ctx, "fsm-gateway-shop", metav1.GetOptions{})
+		return err
+	})
+	var service *corev1.Service
+	l.eventually("Service of the Gateway", func() (err error) {
+		service, err = l.client.CoreV1().Services("shop").Get(l.ctx, "fsm-gateway-shop", metav1.GetOptions{})
+		return err
+	})
+	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.7"}}
+	_, err = l.client.CoreV1().Services("shop").UpdateStatus(l.ctx, service, metav1.UpdateOptions{})
+	l.check(err)
+
+	l.proxy(controller, "shop", "fsm-gateway-shop", "gw")
+	l.eventually("Gateway is programmed", func() error { return l.programmed("192.0.2.7") })
+	l.apply(strings.ReplaceAll(route, "VERSION", "1"))
+	l.eventually("route serves", func() error { return answers(gateway, "1") })
+	l.eventually("route is accepted", l.accepted)
+
+	stop()
+	if err := answers(gateway, "1"); err != nil {
+		t.Errorf("without a control plane: %v", err)
+	}
+	l.apply(strings.ReplaceAll(route, "VERSION", "2"))
+	ln, err = net.Listen("tcp", controller)
+	l.check(err)
+	l.operate(ln)
+	l.eventually("change that was made meanwhile", func() error { return answers(gateway, "2") })
+}
+
+// programmed reports what the Gateway's status lacks.
+func (l *lab) programmed(address string) error {
+	var g gatewayv1.Gateway
+	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g); err != nil {
+		return err
+	}
+	if !meta.IsStatusConditionTrue(g.Status.Conditions, "Programmed") || len(g.Status.Addresses) != 1 || g.Status.Addresses[0].Value != address {
+		return fmt.Errorf("status is %+v", g.Status)
+	}
+	return nil
+}
+
+// accepted reports what the route's status lacks.
+func (l *lab) accepted() error {
+	var r gatewayv1.HTTPRoute
+	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: shop}\n", &r); err != nil {
+		return err
+	}
+	for _, p := range r.Status.Parents {
+		if meta.IsStatusConditionTrue(p.Conditions, "Accepted") && meta.IsStatusConditionTrue(p.Conditions, "ResolvedRefs") {
+			return nil
+		}
+	}
+	return fmt.Errorf("status is %+v", r.Status)
+}
+
+// answers asks the gateway.
+func answers(port, version string) error {
+	res, err := http.Get("http://127.0.0.1:" + port + "/")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || string(body) != "hello" || res.Header.Get("version") != version {
+		return fmt.Errorf("got %d %v %q, %v", res.StatusCode, res.Header, body, err)
+	}
+	return nil
+}
+
+// TestForeignTokens: a service account that is no Gateway's gets no certificate.
+func TestForeignTokens(t *testing.T) {
+	l := newLab(t)
+	l.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n" +
+		"---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: mine, namespace: other}\n")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	l.check(err)
+	l.operate(ln)
+	token, err := l.client.CoreV1().ServiceAccounts("other").CreateToken(l.ctx, "mine", &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
+	}, metav1.CreateOptions{})
+	l.check(err)
+	client := &http.Client{Transport: insecure()}
+	request, err := http.NewRequestWithContext(l.ctx, "POST", "https://"+ln.Addr().String()+"/v1/certificates", strings.NewReader("request"))
+	l.check(err)
+	request.Header.Set("Authorization", "Bearer "+token.Status.Token)
+	res, err := client.Do(request)
+	l.check(err)
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("got %d", res.StatusCode)
+	}
+}
+
+// insecure is a client's transport for a test that is not about who the server is.
+func insecure() *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+}

@@ -1,0 +1,91 @@
+package kube
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fsm/internal/resource"
+)
+
+const classes = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: ours}
+spec: {controllerName: example.com/ours, parametersRef: {group: "", kind: ConfigMap, name: class, namespace: system}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: theirs}
+spec: {controllerName: example.com/theirs, parametersRef: {group: "", kind: ConfigMap, name: their-class, namespace: system}}
+---
+`
+
+func TestReferences(t *testing.T) {
+	gateway := func(spec string) string {
+		return "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: a}\nspec:\n" + spec + "\n---\n"
+	}
+	const listener = "  listeners: [{name: x, port: 443, protocol: HTTPS, tls: {certificateRefs: "
+	grant := func(from, to string) string {
+		return "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: b}\n" +
+			"spec: {from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: " + from + "}], to: [{group: '', kind: " + to + "}]}\n---\n"
+	}
+	const plain = "  listeners: [{name: x, port: 80, protocol: HTTP}]"
+	tests := []struct {
+		name, objects string
+		want          []string
+	}{
+		{"certificates", gateway("  gatewayClassName: ours\n" + listener + "[{name: one}, {name: two}]}}]"), []string{"Secret a/one", "Secret a/two"}},
+		{"Gateways of others", gateway("  gatewayClassName: theirs\n" + listener + "[{name: one}]}}]"), nil},
+		{"other kinds", gateway("  gatewayClassName: ours\n" + listener + "[{group: example.com, kind: Secret, name: one}, {kind: Bucket, name: two}]}}]"), nil},
+		{"without a grant", gateway("  gatewayClassName: ours\n" + listener + "[{name: one, namespace: b}]}}]"), nil},
+		{"with a grant", gateway("  gatewayClassName: ours\n"+listener+"[{name: one, namespace: b}]}}]") + grant("a", "Secret"), []string{"Secret b/one"}},
+		{"a grant for others", gateway("  gatewayClassName: ours\n"+listener+"[{name: one, namespace: b}]}}]") + grant("c", "Secret") + grant("a", "Service"), nil},
+		{
+			"authorities and the Gateway's own certificate",
+			gateway("  gatewayClassName: ours\n  tls:\n    backend: {clientCertificateRef: {name: client}}\n    frontend:\n" +
+				"      default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}\n" +
+				"      perPort: [{port: 443, tls: {validation: {caCertificateRefs: [{group: '', kind: Secret, name: ca}]}}}]\n" + plain),
+			[]string{"ConfigMap a/ca", "Secret a/ca", "Secret a/client"},
+		},
+		{
+			"parameters",
+			gateway("  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: '', kind: ConfigMap, name: params}}\n" + plain),
+			[]string{"ConfigMap a/params"},
+		},
+		{
+			"ListenerSets",
+			gateway("  gatewayClassName: ours\n"+plain) +
+				"apiVersion: gateway.networking.k8s.io/v1\nkind: ListenerSet\nmetadata: {name: s, namespace: c}\nspec:\n  parentRef: {name: gw, namespace: a}\n" + listener + "[{name: one}]}}]\n---\n" +
+				"apiVersion: gateway.networking.k8s.io/v1\nkind: ListenerSet\nmetadata: {name: t, namespace: c}\nspec:\n  parentRef: {name: gw}\n" + listener + "[{name: two}]}}]\n",
+			[]string{"Secret c/one"},
+		},
+		{
+			"policies",
+			"apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: p, namespace: a}\nspec:\n" +
+				"  targetRefs: [{group: '', kind: Service, name: s}]\n  validation: {hostname: x.example.com, caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}\n",
+			[]string{"ConfigMap a/ca"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			objects, problems := resource.Decode("test.yaml", []byte(classes+test.objects))
+			for _, p := range problems {
+				if p.Refused {
+					t.Fatal(p)
+				}
+			}
+			got := []string{}
+			for key := range findReferences(resource.NewSet(objects), "example.com/ours") {
+				got = append(got, key.String())
+			}
+			slices.Sort(got)
+			want := append([]string{"ConfigMap system/class"}, test.want...)
+			slices.Sort(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,66 @@
+package kube
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"fsm/internal/resource"
+)
+
+// strip takes from an object, in place, what neither translation nor status look
+// at: much memory, and many changes that mean nothing to them.
+func strip(kind resource.Kind, object resource.Object) {
+	object.SetManagedFields(nil)
+	object.SetOwnerReferences(nil)
+	object.SetFinalizers(nil)
+	object.SetGenerateName("")
+	object.SetSelfLink("")
+	object.SetAnnotations(ownAnnotations(object.GetAnnotations()))
+	// Until it is gone, an object that is being deleted counts like any other.
+	object.SetDeletionTimestamp(nil)
+	object.SetDeletionGracePeriodSeconds(nil)
+	object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{
+		Group: kind.Group, Version: kind.Versions[0], Kind: kind.Name,
+	})
+}
+
+// ownAnnotations are those of our domain. Above all, the copy of the whole object
+// that "kubectl apply" leaves is none, nor is the time of the last change that
+// EndpointSlices carry.
+func ownAnnotations(all map[string]string) map[string]string {
+	own := maps.Clone(all)
+	maps.DeleteFunc(own, func(key, _ string) bool {
+		domain, _, _ := strings.Cut(key, "/")
+		return domain != "flomesh.io" && !strings.HasSuffix(domain, ".flomesh.io")
+	})
+	if len(own) == 0 {
+		return nil
+	}
+	return own
+}
+
+// Recorded is what a cluster has as the status of an object.
+type Recorded struct {
+	// Status is a pointer to the Status of the object's type. It must not be
+	// changed. It is nil for kinds without one.
+	Status any
+	// UID and ResourceVersion are those of the object that it was read from.
+	UID, ResourceVersion string
+}
+
+// takeStatus moves status and resource version out of an object.
+func takeStatus(object resource.Object) Recorded {
+	r := Recorded{UID: string(object.GetUID()), ResourceVersion: object.GetResourceVersion()}
+	object.SetResourceVersion("")
+	field := reflect.ValueOf(object).Elem().FieldByName("Status")
+	if field.IsValid() {
+		status := reflect.New(field.Type())
+		status.Elem().Set(field)
+		field.SetZero()
+		r.Status = status.Interface()
+	}
+	return r
+}

@@ -1,0 +1,233 @@
+package status_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/controller"
+	"fsm/internal/ir"
+	"fsm/internal/project"
+	"fsm/internal/resource"
+	"fsm/internal/source/kube"
+	"fsm/internal/status"
+	"fsm/internal/translate"
+	"fsm/test/cluster"
+)
+
+// shared is the cluster of all tests of this package; nil where there is none.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(m, &shared, cluster.Options{ControllerManager: true}))
+}
+
+const ourName = "flomesh.io/gateway-controller"
+
+// patience is how long anything may take on a machine that is busy with other
+// things.
+const patience = 60 * time.Second
+
+// lab is the shared cluster with the Gateway API and our GatewayClass.
+type lab struct {
+	*cluster.Client
+	t   testing.TB
+	ctx context.Context
+}
+
+var install sync.Once
+
+func newLab(t testing.TB) *lab {
+	t.Helper()
+	c := shared.Need(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+	t.Cleanup(cancel)
+	client, err := cluster.NewClient(c.Admin())
+	l := &lab{Client: client, t: t, ctx: ctx}
+	l.check(err)
+	install.Do(func() {
+		l.check(l.ApplyFiles(ctx, "../resource/crds/gateway*.yaml"))
+		l.check(l.Apply(ctx, class("fsm")))
+	})
+	return l
+}
+
+func class(name string) string {
+	return "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: " + name + "}\nspec: {controllerName: " + ourName + "}\n"
+}
+
+// in is the lab of a part of a test.
+func (l *lab) in(t testing.TB) *lab {
+	part := *l
+	part.t = t
+	return &part
+}
+
+func (l *lab) check(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// apply creates or changes objects; whatever is left of them goes with the test.
+func (l *lab) apply(text string) {
+	l.t.Helper()
+	l.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := l.Delete(ctx, text); err != nil {
+			l.t.Error(err)
+		}
+	})
+	l.check(l.Apply(l.ctx, text))
+}
+
+// await waits until something holds of the cluster; it says what does not.
+func (l *lab) await(holds func() (missing string)) {
+	l.t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		missing := holds()
+		if missing == "" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			l.t.Fatal("waited in vain: ", missing)
+		}
+	}
+}
+
+// writes counts the requests of a client that write statuses, by path.
+type writes struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (w *writes) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(q *http.Request) (*http.Response, error) {
+		if q.Method != http.MethodGet && strings.HasSuffix(q.URL.Path, "/status") {
+			w.mu.Lock()
+			w.counts[q.URL.Path]++
+			w.mu.Unlock()
+		}
+		return next.RoundTrip(q)
+	})
+}
+
+// of is the number of writes to objects of a kind, by its plural name; empty for all.
+func (w *writes) of(plural string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for path, count := range w.counts {
+		if strings.Contains(path, "/"+plural) {
+			n += count
+		}
+	}
+	return n
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(q *http.Request) (*http.Response, error) { return f(q) }
+
+// plane is a control plane whose proxies answer at once.
+type plane struct {
+	*status.Writer
+	source *kube.Source
+	writes *writes
+}
+
+// delivery stands for proxies that apply everything.
+type delivery func(*ir.Mesh)
+
+func (d delivery) Publish(m *ir.Mesh) { d(m) }
+
+// settings of a control plane in a test.
+type settings struct {
+	proxies func(resource.Key) status.Proxies
+	// lead runs the writer; nil means always.
+	lead func(context.Context, func(context.Context))
+}
+
+// reachable are proxies that serve and have an address.
+func reachable(resource.Key) status.Proxies {
+	kind := gatewayv1.IPAddressType
+	return status.Proxies{Ready: true, Addresses: []gatewayv1.GatewayStatusAddress{{Type: &kind, Value: "192.0.2.1"}}}
+}
+
+// start runs a control plane until the test ends or stop is called.
+func (l *lab) start(s settings) (p *plane, stop func()) {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	source, err := kube.Open(ctx, kube.Options{Config: shared.Admin(), ControllerName: ourName})
+	if err != nil {
+		cancel()
+		l.t.Fatal(err)
+	}
+	if s.proxies == nil {
+		s.proxies = reachable
+	}
+	if s.lead == nil {
+		s.lead = func(ctx context.Context, run func(context.Context)) { run(ctx) }
+	}
+	p = &plane{source: source, writes: &writes{counts: map[string]int{}}}
+	config := shared.Admin()
+	config.Wrap(p.writes.wrap)
+	p.Writer, err = status.New(status.Options{
+		Config: config, ControllerName: ourName, Source: source, Proxies: s.proxies,
+		Features: []gatewayv1.FeatureName{"HTTPRoute", "Gateway", "GRPCRoute", "Gateway"},
+	})
+	l.check(err)
+	loop := &controller.Loop{
+		Sources:    []controller.Source{source},
+		Translator: translate.New(translate.Config{}),
+		Publish:    p.Publish,
+	}
+	loop.Delivery = delivery(func(m *ir.Mesh) {
+		snapshot := project.Project(m, project.Node{Name: "test", Role: project.RoleGateway})
+		loop.Answered(m, ir.Ack{Failures: snapshot.Conflicts})
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { loop.Run(ctx) })
+	wg.Go(func() { s.lead(ctx, p.Run) })
+	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	l.t.Cleanup(stop)
+	return p, stop
+}
+
+// gateway reads a Gateway of namespace default.
+func (l *lab) gateway(name string) *gatewayv1.Gateway {
+	l.t.Helper()
+	var g gatewayv1.Gateway
+	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: "+name+"}\n", &g))
+	return &g
+}
+
+func (l *lab) httpRoute(name string) *gatewayv1.HTTPRoute {
+	l.t.Helper()
+	var r gatewayv1.HTTPRoute
+	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: "+name+"}\n", &r))
+	return &r
+}
+
+func find(conditions []metav1.Condition, kind string) metav1.Condition {
+	for _, c := range conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return metav1.Condition{}
+}

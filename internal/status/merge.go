@@ -1,0 +1,264 @@
+package status
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/translate/report"
+)
+
+// merger puts what is wanted in the place of what is ours, and keeps the rest.
+type merger struct {
+	controller gatewayv1.GatewayController
+	now        metav1.Time
+}
+
+// Types of conditions that are ours, whether they are wanted or not. Only these are
+// ever removed.
+var (
+	classTypes   = []string{string(gatewayv1.GatewayClassConditionStatusAccepted)}
+	gatewayTypes = []string{
+		string(gatewayv1.GatewayConditionAccepted), string(gatewayv1.GatewayConditionProgrammed), string(gatewayv1.GatewayConditionResolvedRefs),
+		string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), report.OptionsValid,
+	}
+	listenerTypes = []string{
+		string(gatewayv1.ListenerConditionAccepted), string(gatewayv1.ListenerConditionProgrammed), string(gatewayv1.ListenerConditionResolvedRefs),
+		string(gatewayv1.ListenerConditionConflicted), string(gatewayv1.ListenerConditionOverlappingTLSConfig),
+	}
+	routeTypes = []string{
+		string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.RouteConditionPartiallyInvalid),
+	}
+	policyTypes = []string{string(gatewayv1.PolicyConditionAccepted), string(gatewayv1.BackendTLSPolicyConditionResolvedRefs)}
+)
+
+// conditions are the current ones with ours replaced. The order of those that stay
+// does not change.
+func (m merger) conditions(current, want []metav1.Condition, ours []string) []metav1.Condition {
+	var merged []metav1.Condition
+	for _, c := range current {
+		if w := meta.FindStatusCondition(want, c.Type); w != nil {
+			merged = append(merged, m.condition(c, *w))
+		} else if !slices.Contains(ours, c.Type) {
+			merged = append(merged, c)
+		}
+	}
+	for _, w := range want {
+		if meta.FindStatusCondition(current, w.Type) == nil {
+			w.LastTransitionTime = m.now
+			merged = append(merged, w)
+		}
+	}
+	return merged
+}
+
+// condition is what is wanted, with the time of the current one unless the status
+// differs. What was observed of a later generation is not taken back.
+func (m merger) condition(current, want metav1.Condition) metav1.Condition {
+	if current.ObservedGeneration > want.ObservedGeneration {
+		return current
+	}
+	want.LastTransitionTime = m.now
+	if current.Status == want.Status && !current.LastTransitionTime.IsZero() {
+		want.LastTransitionTime = current.LastTransitionTime
+	}
+	return want
+}
+
+// The schema of the Gateway API allows so many entries.
+const (
+	mostParents   = 32
+	mostAncestors = 16
+)
+
+func (m merger) parents(current, want []gatewayv1.RouteParentStatus) []gatewayv1.RouteParentStatus {
+	merged := []gatewayv1.RouteParentStatus{}
+	left := slices.Clone(want)
+	for _, c := range current {
+		if c.ControllerName != m.controller {
+			merged = append(merged, c)
+			continue
+		}
+		i := slices.IndexFunc(left, func(w gatewayv1.RouteParentStatus) bool {
+			return equality.Semantic.DeepEqual(w.ParentRef, c.ParentRef)
+		})
+		if i >= 0 {
+			c.Conditions = m.conditions(c.Conditions, left[i].Conditions, routeTypes)
+			merged = append(merged, c)
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	for _, w := range left {
+		w.Conditions = m.conditions(nil, w.Conditions, routeTypes)
+		merged = append(merged, w)
+	}
+	return merged[:min(len(merged), mostParents)]
+}
+
+func (m merger) ancestors(current, want []gatewayv1.PolicyAncestorStatus) []gatewayv1.PolicyAncestorStatus {
+	merged := []gatewayv1.PolicyAncestorStatus{}
+	left := slices.Clone(want)
+	for _, c := range current {
+		if c.ControllerName != m.controller {
+			merged = append(merged, c)
+			continue
+		}
+		i := slices.IndexFunc(left, func(w gatewayv1.PolicyAncestorStatus) bool {
+			return equality.Semantic.DeepEqual(w.AncestorRef, c.AncestorRef)
+		})
+		if i >= 0 {
+			c.Conditions = m.conditions(c.Conditions, left[i].Conditions, policyTypes)
+			merged = append(merged, c)
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	for _, w := range left {
+		w.Conditions = m.conditions(nil, w.Conditions, policyTypes)
+		merged = append(merged, w)
+	}
+	return merged[:min(len(merged), mostAncestors)]
+}
+
+// listeners are those that are wanted, in that order, each with the conditions of
+// others that it has.
+func (m merger) listeners(current, want []gatewayv1.ListenerStatus) []gatewayv1.ListenerStatus {
+	merged := []gatewayv1.ListenerStatus{}
+	for _, w := range want {
+		var conditions []metav1.Condition
+		for _, c := range current {
+			if c.Name == w.Name {
+				conditions = c.Conditions
+			}
+		}
+		w.Conditions = m.conditions(conditions, w.Conditions, listenerTypes)
+		merged = append(merged, w)
+	}
+	return merged
+}
+
+func (m merger) entries(current, want []gatewayv1.ListenerEntryStatus) []gatewayv1.ListenerEntryStatus {
+	merged := []gatewayv1.ListenerEntryStatus{}
+	for _, w := range want {
+		var conditions []metav1.Condition
+		for _, c := range current {
+			if c.Name == w.Name {
+				conditions = c.Conditions
+			}
+		}
+		w.Conditions = m.conditions(conditions, w.Conditions, listenerTypes)
+		merged = append(merged, w)
+	}
+	return merged
+}
+
+// fields are the parts of a status that have to be written, by name. A part is
+// always written as a whole.
+type fields map[string]any
+
+// set adds a part if it differs in meaning.
+func (f fields) set(name string, current, merged any) {
+	if !equality.Semantic.DeepEqual(current, merged) {
+		f[name] = merged
+	}
+}
+
+// names lists the parts.
+func (f fields) names() string { return strings.Join(slices.Sorted(maps.Keys(f)), " ") }
+
+func (m merger) class(current, want *gatewayv1.GatewayClassStatus) fields {
+	f := fields{}
+	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, classTypes))
+	f.set("supportedFeatures", current.SupportedFeatures, want.SupportedFeatures)
+	return f
+}
+
+func (m merger) gateway(current, want *gatewayv1.GatewayStatus) fields {
+	f := fields{}
+	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, gatewayTypes))
+	f.set("listeners", current.Listeners, m.listeners(current.Listeners, want.Listeners))
+	if want.AttachedListenerSets != nil {
+		f.set("attachedListenerSets", current.AttachedListenerSets, want.AttachedListenerSets)
+	}
+	f.set("addresses", current.Addresses, want.Addresses)
+	return f
+}
+
+func (m merger) listenerSet(current, want *gatewayv1.ListenerSetStatus) fields {
+	f := fields{}
+	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, gatewayTypes))
+	f.set("listeners", current.Listeners, m.entries(current.Listeners, want.Listeners))
+	return f
+}
+
+func (m merger) route(current, want *gatewayv1.RouteStatus) fields {
+	f := fields{}
+	f.set("parents", current.Parents, m.parents(current.Parents, want.Parents))
+	return f
+}
+
+func (m merger) policy(current, want *gatewayv1.PolicyStatus) fields {
+	f := fields{}
+	f.set("ancestors", current.Ancestors, m.ancestors(current.Ancestors, want.Ancestors))
+	return f
+}
+
+// compare says what of a status has to be written so that it says what is wanted.
+// Of types that do not belong together there is nothing to write.
+func (m merger) compare(current, want any) fields {
+	switch want := want.(type) {
+	case *gatewayv1.GatewayClassStatus:
+		if current, ok := current.(*gatewayv1.GatewayClassStatus); ok {
+			return m.class(current, want)
+		}
+	case *gatewayv1.GatewayStatus:
+		if current, ok := current.(*gatewayv1.GatewayStatus); ok {
+			return m.gateway(current, want)
+		}
+	case *gatewayv1.ListenerSetStatus:
+		if current, ok := current.(*gatewayv1.ListenerSetStatus); ok {
+			return m.listenerSet(current, want)
+		}
+	case *gatewayv1.RouteStatus:
+		if current := routeStatus(current); current != nil {
+			return m.route(current, want)
+		}
+	case *gatewayv1.PolicyStatus:
+		if current, ok := current.(*gatewayv1.PolicyStatus); ok {
+			return m.policy(current, want)
+		}
+	}
+	return nil
+}
+
+// routeStatus is what the statuses of all kinds of routes have in common.
+func routeStatus(status any) *gatewayv1.RouteStatus {
+	switch s := status.(type) {
+	case *gatewayv1.HTTPRouteStatus:
+		return &s.RouteStatus
+	case *gatewayv1.GRPCRouteStatus:
+		return &s.RouteStatus
+	case *gatewayv1.TLSRouteStatus:
+		return &s.RouteStatus
+	case *gatewayv1.TCPRouteStatus:
+		return &s.RouteStatus
+	case *gatewayv1.UDPRouteStatus:
+		return &s.RouteStatus
+	}
+	return nil
+}
+
+// mentions tells whether a status has an entry of ours.
+func (m merger) mentions(status any) bool {
+	if r := routeStatus(status); r != nil {
+		return slices.ContainsFunc(r.Parents, func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == m.controller })
+	}
+	if p, ok := status.(*gatewayv1.PolicyStatus); ok {
+		return slices.ContainsFunc(p.Ancestors, func(a gatewayv1.PolicyAncestorStatus) bool { return a.ControllerName == m.controller })
+	}
+	return false
+}

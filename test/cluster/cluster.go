@@ -1,0 +1,157 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// Options of a cluster.
+type Options struct {
+	// Dir is where the cluster keeps everything; it must be empty or absent.
+	Dir string
+	// ControllerManager adds the controller manager: garbage collection, deletion
+	// of namespaces, service accounts, EndpointSlices.
+	ControllerManager bool
+}
+
+// Cluster is a control plane that runs.
+type Cluster struct {
+	options   Options
+	programs  string
+	authority *authority
+	etcdPort  int
+	peerPort  int
+	apiPort   int
+
+	etcd, apiServer, controllerManager *process
+}
+
+// Start starts a cluster and waits until it answers. The programs must be built.
+func Start(ctx context.Context, o Options) (*Cluster, error) {
+	programs, err := built()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, "log"), 0o755); err != nil {
+		return nil, fmt.Errorf("make directory of cluster: %w", err)
+	}
+	c := &Cluster{options: o, programs: programs}
+	if c.authority, err = newAuthority(filepath.Join(o.Dir, "pki")); err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		c.Stop()
+		return nil, fmt.Errorf("start cluster: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	ports, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	c.etcdPort, c.peerPort, c.apiPort = ports[0], ports[1], ports[2]
+	a := c.authority
+	err = errors.Join(a.server("apiserver"), a.client("admin", "admin", "system:masters"),
+		a.client("controller-manager", "system:kube-controller-manager"))
+	if err != nil {
+		return err
+	}
+	if err := c.startEtcd(); err != nil {
+		return err
+	}
+	if err := c.StartAPIServer(ctx); err != nil {
+		return err
+	}
+	if c.options.ControllerManager {
+		return c.startControllerManager()
+	}
+	return nil
+}
+
+// freePorts finds ports of loopback that are free now.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find free port: %w", err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// run starts one of the programs.
+func (c *Cluster) run(name string, args ...string) (*process, error) {
+	return command{
+		binary: filepath.Join(c.programs, name),
+		log:    filepath.Join(c.options.Dir, "log", name+".log"),
+		args:   args,
+	}.start()
+}
+
+// Stop ends everything. Files stay.
+func (c *Cluster) Stop() {
+	for _, p := range []*process{c.controllerManager, c.apiServer} {
+		if p != nil {
+			p.stop()
+		}
+	}
+	if c.etcd != nil {
+		c.etcd.kill() // the data is of no use any more
+	}
+}
+
+func (c *Cluster) url() string { return "https://127.0.0.1:" + strconv.Itoa(c.apiPort) }
+
+// Admin is the configuration of a client that may do everything.
+func (c *Cluster) Admin() *rest.Config { return c.config("admin") }
+
+// User is the configuration of a client with a certificate of its own. It may do
+// what roles allow the user or its groups.
+func (c *Cluster) User(user string, groups ...string) (*rest.Config, error) {
+	if err := c.authority.client(user, user, groups...); err != nil {
+		return nil, err
+	}
+	return c.config(user), nil
+}
+
+func (c *Cluster) config(name string) *rest.Config {
+	return &rest.Config{
+		Host: c.url(),
+		TLSClientConfig: rest.TLSClientConfig{
+			CAFile:   c.authority.path("ca.crt"),
+			CertFile: c.authority.path(name + ".crt"),
+			KeyFile:  c.authority.path(name + ".key"),
+		},
+		QPS: -1, // the server protects itself
+	}
+}
+
+// wait asks again and again until the answer is yes. It gives up when the process
+// ends or the context does.
+func wait(ctx context.Context, p *process, ready func(context.Context) bool) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !ready(ctx) {
+		select {
+		case <-p.ended:
+			return p.failure()
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", p.name, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+	return nil
+}
