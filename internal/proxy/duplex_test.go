@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,5 +296,47 @@ func TestManyConcurrent(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestRetryLateEnd: a request is sent again although the backend answered before
+// the end of the body had come, if it comes at once.
+func TestRetryLateEnd(t *testing.T) {
+	var tries atomic.Int32
+	answered := make(chan struct{})
+	const first, last = "5\r\nhello\r\n", "0\r\n\r\n"
+	b := proxytest.Serve(t, func(c *proxytest.Conn) {
+		for {
+			if _, err := c.ReadHead(); err != nil {
+				return
+			}
+			if got, _ := c.ReadN(len(first)); got != first {
+				t.Errorf("backend got %q", got)
+				return
+			}
+			again := tries.Add(1) > 1
+			if !again {
+				c.Send("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+				close(answered)
+			}
+			if got, _ := c.ReadN(len(last)); got != last {
+				t.Errorf("backend got %q at the end", got)
+				return
+			}
+			if again {
+				c.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		}
+	})
+	p := proxytest.Start(t, proxy.Config{})
+	s := proxytest.HTTP([]*ir.Route{proxytest.To("/", "b")}, map[string]string{"b": b.Addr})
+	s.Tables["t"].Routes[0].Action.(*ir.Forward).Retry = &ir.Retry{Attempts: 1, Codes: []uint16{503}}
+	p.MustApply(s)
+	c := proxytest.Dial(t, p.Addr(proxytest.HTTPListener))
+	c.Send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+	<-answered
+	c.Send("0\r\n\r\n")
+	if r, err := c.ReadResponse("POST"); err != nil || r.Status != 200 {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }

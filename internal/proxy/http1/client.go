@@ -52,6 +52,7 @@ type ClientConn struct {
 	// ended; uploading says that it is to come.
 	uploaded  chan error
 	uploading bool
+	unsent    error // how it ended, if that was asked for before Finish
 	tunnel    bool
 	// used counts exchanges.
 	used uint64
@@ -76,8 +77,15 @@ func (c *ClientConn) Stream() *socket.Stream { return c.stream }
 // Used reports whether an earlier exchange used the connection.
 func (c *ClientConn) Used() bool { return c.used > 0 }
 
-// Uploading reports whether the request's body may still be on its way.
-func (c *ClientConn) Uploading() bool { return c.uploading }
+// Uploading reports whether the request's body is still on its way. A body whose
+// end is all that is missing gets a moment: the backend may have answered at once.
+func (c *ClientConn) Uploading() bool {
+	if c.uploading {
+		err, done := AwaitUpload(c.uploaded, Moment)
+		c.unsent, c.uploading = err, !done
+	}
+	return c.uploading
+}
 
 // Abort ends the exchange; it may be called from any goroutine before Finish.
 func (c *ClientConn) Abort() {
@@ -333,8 +341,12 @@ func (c *ClientConn) failed(err error, nothing bool) error {
 	return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: fmt.Errorf("exchange with backend: %w", err)}
 }
 
-// lingerUpload is how long a request body may go on after the response ended.
-const lingerUpload = 5 * time.Second
+const (
+	// LingerUpload is how long a request body may go on after the response ended.
+	LingerUpload = 5 * time.Second
+	// Moment is how long an end takes that has come already.
+	Moment = 100 * time.Millisecond
+)
 
 // Finish ends the exchange. ok says that the response was used to its end. It
 // reports whether the connection can be used for another exchange; otherwise it
@@ -343,6 +355,7 @@ func (c *ClientConn) Finish(x *message.Exchange, ok bool) (reusable bool) {
 	if c.uploading {
 		ok = c.finishUpload(x.Request.Body, ok) && ok
 	}
+	ok, c.unsent = ok && c.unsent == nil, nil
 	// An Abort that came too late for the exchange would end the next one.
 	reusable = ok && !c.aborted.Load() && !c.tunnel && c.res.KeepAlive && c.in.empty() &&
 		(c.body.done || c.body.kind == bodyLength && c.body.left == 0)
@@ -358,15 +371,14 @@ func (c *ClientConn) Finish(x *message.Exchange, ok bool) (reusable bool) {
 	return true
 }
 
-// AwaitUpload waits, within reason, for the word that a request body was sent
-// whose response is complete.
-func AwaitUpload[T any](uploaded <-chan T) (word T, done bool) {
+// AwaitUpload waits for the word that a request body was sent.
+func AwaitUpload[T any](uploaded <-chan T, within time.Duration) (word T, done bool) {
 	select {
 	case word = <-uploaded:
 		return word, true
 	default:
 	}
-	timer := time.NewTimer(lingerUpload)
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case word = <-uploaded:
@@ -380,7 +392,7 @@ func AwaitUpload[T any](uploaded <-chan T) (word T, done bool) {
 func (c *ClientConn) finishUpload(body message.Body, ok bool) bool {
 	c.uploading = false
 	if ok {
-		if err, done := AwaitUpload(c.uploaded); done {
+		if err, done := AwaitUpload(c.uploaded, LingerUpload); done {
 			return err == nil
 		}
 	}

@@ -64,8 +64,15 @@ var errBackendSlow = &message.Reply{Status: 504, Reason: http1.ReasonUpstreamTim
 // Used reports whether an earlier exchange used the connection.
 func (s *ClientStream) Used() bool { return s.id > 1 }
 
-// Uploading reports whether the request's body may still be on its way.
-func (s *ClientStream) Uploading() bool { return s.uploading }
+// Uploading reports whether the request's body is still on its way, as
+// http1.ClientConn does.
+func (s *ClientStream) Uploading() bool {
+	if s.uploading {
+		_, done := http1.AwaitUpload(s.uploaded, http1.Moment)
+		s.uploading = !done
+	}
+	return s.uploading
+}
 
 // RoundTrip sends x.Request and fills in x.Response, as http1.ClientConn does.
 func (s *ClientStream) RoundTrip(x *message.Exchange, t *http1.Timeouts) error {
@@ -455,7 +462,7 @@ var (
 // Finish ends the exchange. ok says that the response was used to its end.
 func (s *ClientStream) Finish(x *message.Exchange, ok bool) {
 	if s.uploading && ok {
-		_, done := http1.AwaitUpload(s.uploaded)
+		_, done := http1.AwaitUpload(s.uploaded, http1.LingerUpload)
 		s.uploading = !done
 	}
 	c := s.conn
