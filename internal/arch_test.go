@@ -78,6 +78,11 @@ var mayImport = map[string][]string{
 	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",
 		"internal/leader", "internal/project", "internal/provision", "internal/resource", "internal/source/kube", "internal/status",
 		"internal/translate", "internal/translate/report"),
+	"charts": {},
+	"internal/install": {
+		"charts", "internal/resource", "helm.sh/helm/v3/pkg/...", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/cli-runtime/pkg/genericclioptions",
+		"k8s.io/client-go/...", "sigs.k8s.io/yaml",
+	},
 	"internal/cli":       {"..."},
 	"cmd/fsm":            {"internal/cli"},
 	"cmd/fsm-controller": {"internal/operator", "internal/provision", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/client-go/..."},

@@ -57,6 +57,14 @@ func writeReference(out *strings.Builder, cmd *cobra.Command) {
 	if cmd.Example != "" {
 		fmt.Fprintf(out, "Examples:\n\n```sh\n%s\n```\n\n", strings.ReplaceAll(strings.TrimLeft(cmd.Example, " "), "\n  ", "\n"))
 	}
+	writeFlags(out, cmd)
+	for _, sub := range cmd.Commands() {
+		writeReference(out, sub)
+	}
+}
+
+// writeFlags writes the table of a command's flags, if it has some.
+func writeFlags(out *strings.Builder, cmd *cobra.Command) {
 	if !cmd.LocalFlags().HasFlags() {
 		return
 	}

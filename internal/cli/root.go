@@ -43,12 +43,15 @@ func Main(ctx context.Context, args []string, s Streams) int {
 func NewCommand(s Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fsm",
-		Short: "A traffic gateway from files",
+		Short: "A traffic gateway from files, and in Kubernetes",
 		Long: `fsm serves the Gateways and routes of the Gateway API from YAML files.
 
 Try it with 'fsm demo'. Serve your own files with 'fsm run -f FILE|DIR', see what
 is wrong with them with 'fsm validate', and ask with 'fsm explain' why a request
-gets the answer that it gets.`,
+gets the answer that it gets.
+
+In a Kubernetes cluster 'fsm install' installs a control plane that does the same
+with the objects of the cluster.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usage(noSuchCommand),
@@ -64,6 +67,11 @@ gets the answer that it gets.`,
 		validateCommand(),
 		translateCommand(),
 		explainCommand(),
+		checkCommand(),
+		installCommand(),
+		upgradeCommand(),
+		uninstallCommand(),
+		meshCommand(),
 		versionCommand(),
 	)
 	return root

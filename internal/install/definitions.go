@@ -1,0 +1,180 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/version"
+	"sigs.k8s.io/yaml"
+
+	"fsm/internal/resource"
+)
+
+// Annotations that the definitions of the Gateway API carry.
+const (
+	bundleVersion = "gateway.networking.k8s.io/bundle-version"
+	bundleChannel = "gateway.networking.k8s.io/channel"
+)
+
+var definitionKind = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+// definition is one of ours, and what the cluster has under its name.
+type definition struct {
+	ours, theirs *unstructured.Unstructured
+}
+
+// older tells that the cluster has the definition in an older version. One that
+// says no version is somebody's own and counts as not older.
+func (d *definition) older() bool { return compareBundles(d.theirs, d.ours) < 0 }
+
+// newer tells that the cluster has the definition in a newer version.
+func (d *definition) newer() bool { return compareBundles(d.theirs, d.ours) > 0 }
+
+// compareBundles compares the versions of two definitions; what has none counts as
+// equal.
+func compareBundles(a, b *unstructured.Unstructured) int {
+	if a == nil || b == nil {
+		return 0
+	}
+	x, err := version.ParseSemantic(a.GetAnnotations()[bundleVersion])
+	if err != nil {
+		return 0
+	}
+	y, err := version.ParseSemantic(b.GetAnnotations()[bundleVersion])
+	if err != nil {
+		return 0
+	}
+	switch {
+	case x.LessThan(y):
+		return -1
+	case y.LessThan(x):
+		return 1
+	}
+	return 0
+}
+
+// define installs the definitions of the Gateway API that are absent or older. If
+// one of them is newer the bundle is somebody else's, and all of it is left alone:
+// versions of a bundle are made to be used together.
+func (c *Cluster) define(ctx context.Context, say func(string)) error {
+	all, err := c.compare(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.newer() {
+			a := d.theirs.GetAnnotations()
+			say(fmt.Sprintf("Gateway API %s (%s) is installed and newer: left as it is", a[bundleVersion], a[bundleChannel]))
+			return nil
+		}
+	}
+	changed := 0
+	for _, d := range all {
+		did, err := c.put(ctx, d)
+		if err != nil {
+			return fmt.Errorf("install CustomResourceDefinition %s: %w", d.ours.GetName(), err)
+		}
+		if did {
+			changed++
+		}
+	}
+	if changed == 0 {
+		say("Gateway API: the definitions are there")
+		return nil
+	}
+	for _, d := range all {
+		if err := c.established(ctx, d.ours.GetName()); err != nil {
+			return err
+		}
+	}
+	a := all[0].ours.GetAnnotations()
+	say(fmt.Sprintf("Gateway API %s (%s): %d of %d definitions installed", a[bundleVersion], a[bundleChannel], changed, len(all)))
+	return nil
+}
+
+// compare finds what the cluster has of our definitions.
+func (c *Cluster) compare(ctx context.Context) ([]*definition, error) {
+	texts, err := resource.Definitions()
+	if err != nil {
+		return nil, err
+	}
+	var all []*definition
+	for _, text := range texts {
+		d := &definition{ours: new(unstructured.Unstructured)}
+		if err := yaml.Unmarshal(text, &d.ours.Object); err != nil {
+			return nil, fmt.Errorf("read definition: %w", err)
+		}
+		theirs, err := c.objects.Resource(definitionKind).Get(ctx, d.ours.GetName(), metav1.GetOptions{})
+		switch {
+		case err == nil:
+			d.theirs = theirs
+		case !apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("read CustomResourceDefinition %s: %w", d.ours.GetName(), err)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// put creates or replaces a definition, if that is what it needs.
+func (c *Cluster) put(ctx context.Context, d *definition) (did bool, err error) {
+	switch {
+	case d.theirs == nil:
+		_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
+	case d.older():
+		// The resource version is that of what was judged to be older.
+		next := d.ours.DeepCopy()
+		next.SetResourceVersion(d.theirs.GetResourceVersion())
+		_, err = c.objects.Resource(definitionKind).Update(ctx, next, metav1.UpdateOptions{FieldManager: manager})
+	default:
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// manager is who changes objects, to the API server.
+const manager = "fsm-install"
+
+// established waits until objects of a definition can be made.
+func (c *Cluster) established(ctx context.Context, name string) error {
+	return poll(ctx, 100*time.Millisecond, func() error {
+		o, err := c.objects.Resource(definitionKind).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return fmt.Errorf("read CustomResourceDefinition %s: %w", name, err)
+		}
+		conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+		for _, item := range conditions {
+			if condition, _ := item.(map[string]any); condition["type"] == "Established" && condition["status"] == "True" {
+				return nil
+			}
+		}
+		return fmt.Errorf("CustomResourceDefinition %s is not established", name)
+	})
+}
+
+// poll asks until the answer is no error. If the context ends before that it
+// returns the last answer.
+func poll(ctx context.Context, pause time.Duration, ask func() error) error {
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	var last error
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err // and not that the context ended while asking
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package install_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/internal/operator"
+	"fsm/internal/provision"
+	"fsm/internal/proxy"
+	"fsm/internal/proxy/process"
+	"fsm/internal/proxy/proxytest"
+)
+
+// controllerAccount is what the pods of the control plane are to the API server.
+func controllerAccount(namespace string) rest.ImpersonationConfig {
+	return rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + namespace + ":" + operator.Name,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+	}
+}
+
+// denials are the log of a control plane, of which only what it was not allowed to
+// do matters.
+type denials struct{ t *testing.T }
+
+func (d denials) Write(b []byte) (int, error) {
+	if line := strings.TrimSpace(string(b)); strings.Contains(line, "forbidden") {
+		d.t.Errorf("not allowed: %s", line)
+	} else {
+		d.t.Log(line)
+	}
+	return len(b), nil
+}
+
+// operate runs the control plane with the rights that the chart gives it.
+func (l *lab) operate(namespace string, secretNamespaces ...string) (address string) {
+	l.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	l.check(err)
+	config := rest.CopyConfig(l.admin)
+	config.Impersonate = controllerAccount(namespace)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- operator.Run(ctx, operator.Options{
+			Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: namespace, Pod: "test", TrustDomain: "cluster.local",
+			Proxies:          provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: operator.Name},
+			SecretNamespaces: secretNamespaces,
+			Log:              slog.New(slog.NewTextHandler(denials{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}, ln)
+	}()
+	l.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+const namespace = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+`
+
+const shop = `
+apiVersion: v1
+kind: Secret
+metadata: {name: certificate, namespace: shop}
+type: kubernetes.io/tls
+stringData: {tls.crt: CERTIFICATE, tls.key: KEY}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: gw
+  namespace: shop
+  annotations:
+    gateway.flomesh.io/auto-scaling: "true"
+    gateway.flomesh.io/enable-pod-disruption-budget: "true"
+spec:
+  gatewayClassName: fsm-gateway-cls
+  listeners:
+  - {name: https, port: HTTPS_PORT, protocol: HTTPS, tls: {certificateRefs: [{name: certificate}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: gw}]
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+`
+
+// TestRights: with the rights that the chart gives it, and no others, the control
+// plane makes everything that a Gateway needs, reads its certificate, lets its proxy
+// in, and writes statuses.
+func TestRights(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		secretNamespaces []string
+	}{{"all Secrets", nil}, {"Secrets of some namespaces", []string{"shop", "fsm-system"}}} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLab(t)
+			l.kubelet("fsm-system")
+			l.check(l.Apply(l.ctx, namespace+"---\napiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n"))
+			t.Cleanup(func() { l.delete(namespace) })
+			l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true",
+				"fsm.secretNamespaces={"+strings.Join(test.secretNamespaces, ",")+"}")))
+			certificate, key := proxytest.NewAuthority(t, "authority").Issue(proxytest.Names{DNS: []string{"shop.example"}})
+			l.check(l.Apply(l.ctx, strings.NewReplacer(
+				"HTTPS_PORT", freePort(t), "CERTIFICATE", strconv.Quote(certificate), "KEY", strconv.Quote(key)).Replace(shop)))
+			l.serves(l.operate("fsm-system", test.secretNamespaces...))
+		})
+	}
+}
+
+// serves waits until everything is there that the Gateway of the shop needs, and it
+// serves.
+func (l *lab) serves(controller string) {
+	l.t.Helper()
+	const name = "fsm-gateway-shop"
+	for what, get := range map[string]func() error{
+		"Deployment": func() error {
+			_, err := l.client.AppsV1().Deployments("shop").Get(l.ctx, name, metav1.GetOptions{})
+			return err
+		},
+		"Service": func() error {
+			_, err := l.client.CoreV1().Services("shop").Get(l.ctx, name, metav1.GetOptions{})
+			return err
+		},
+		"HorizontalPodAutoscaler": func() error {
+			_, err := l.client.AutoscalingV2().HorizontalPodAutoscalers("shop").Get(l.ctx, name, metav1.GetOptions{})
+			return err
+		},
+		"PodDisruptionBudget": func() error {
+			_, err := l.client.PolicyV1().PodDisruptionBudgets("shop").Get(l.ctx, name, metav1.GetOptions{})
+			return err
+		},
+	} {
+		l.eventually(what, get)
+	}
+	l.proxy(controller, "shop", name)
+	l.eventually("proxy of the Gateway serves", func() error {
+		var g gatewayv1.Gateway
+		err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g)
+		if err == nil && (len(g.Status.Listeners) != 1 || !meta.IsStatusConditionTrue(g.Status.Listeners[0].Conditions, "Programmed")) {
+			return fmt.Errorf("status is %+v", g.Status)
+		}
+		return err
+	})
+	l.eventually("route is accepted", func() error {
+		var r gatewayv1.HTTPRoute
+		err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: shop}\n", &r)
+		if err == nil && (len(r.Status.Parents) != 1 || !meta.IsStatusConditionTrue(r.Status.Parents[0].Conditions, "Accepted")) {
+			return fmt.Errorf("status is %+v", r.Status)
+		}
+		return err
+	})
+}
+
+func freePort(t *testing.T) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+// proxy runs one as the pod of the Gateway would, with the token of its service
+// account.
+func (l *lab) proxy(controller, namespace, account string) {
+	l.t.Helper()
+	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{operator.Name}},
+	}, metav1.CreateOptions{})
+	l.check(err)
+	trust, err := l.client.CoreV1().ConfigMaps(namespace).Get(l.ctx, "fsm-trust", metav1.GetOptions{})
+	l.check(err)
+	dir := l.t.TempDir()
+	l.check(os.WriteFile(filepath.Join(dir, "token"), []byte(token.Status.Token), 0o600))
+	l.check(os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(trust.Data["ca.crt"]), 0o600))
+	feed, err := process.Controller{
+		URL: "https://" + controller, Identity: "spiffe://cluster.local/ns/" + namespace + "/gateway/gw",
+		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
+	}.Feed()
+	l.check(err)
+	p := proxytest.Start(l.t, proxy.Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- feed(ctx, p.Proxy) }()
+	l.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Error(err)
+		}
+	})
+}
+
+// may asks the API server whether the control plane in namespace fsm-system has a
+// right.
+func (l *lab) may(verb, resource, namespace, name string) bool {
+	l.t.Helper()
+	group, plural, ok := strings.Cut(resource, "/")
+	if !ok || !strings.Contains(group, ".") && group != "apps" {
+		group, plural = "", resource // of the core group
+	}
+	plural, subresource, _ := strings.Cut(plural, "/")
+	as := controllerAccount("fsm-system")
+	review, err := l.client.AuthorizationV1().SubjectAccessReviews().Create(l.ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{User: as.UserName, Groups: as.Groups, ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: verb, Group: group, Resource: plural, Subresource: subresource, Namespace: namespace, Name: name,
+		}},
+	}, metav1.CreateOptions{})
+	l.check(err)
+	return review.Status.Allowed
+}
+
+// TestSecretRights: which Secrets the control plane may read is what
+// fsm.secretNamespaces says, and without Gateways none but its own.
+func TestSecretRights(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		sets     []string
+		readable map[string]bool // by namespace
+	}{
+		{"gateways off", nil, map[string]bool{}},
+		{"everywhere", []string{"fsm.fsmGateway.enabled=true"}, map[string]bool{"": true, "certs": true, "other": true, "fsm-system": true}},
+		{"some namespaces", []string{"fsm.fsmGateway.enabled=true", "fsm.secretNamespaces={certs}"}, map[string]bool{"certs": true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLab(t)
+			l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
+			o := l.options("fsm-system", append(test.sets, "fsm.fsmController.replicaCount=0")...)
+			l.check(l.install(o))
+			for _, namespace := range []string{"", "certs", "other", "fsm-system", "kube-system"} {
+				want := test.readable[namespace] || test.readable[""]
+				for _, verb := range []string{"get", "list", "watch"} {
+					if got := l.may(verb, "secrets", namespace, ""); got != want {
+						t.Errorf("%s secrets in namespace %q: %v", verb, namespace, got)
+					}
+				}
+			}
+			if !l.may("get", "secrets", "fsm-system", "fsm-ca-bundle") {
+				t.Error("its own Secret cannot be read")
+			}
+		})
+	}
+}
+
+// TestNoMoreRights: what a control plane never needs it must not do.
+func TestNoMoreRights(t *testing.T) {
+	l := newLab(t)
+	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", "fsm.fsmController.replicaCount=0")))
+	for _, right := range []struct{ verb, resource, namespace, name string }{
+		{"create", "pods", "shop", ""}, {"create", "pods/exec", "shop", ""}, {"get", "pods", "shop", ""},
+		{"delete", "apps/deployments", "shop", ""}, {"delete", "services", "shop", ""},
+		{"create", "secrets", "shop", ""}, {"patch", "secrets", "fsm-system", "fsm-ca-bundle"}, {"delete", "secrets", "fsm-system", "fsm-ca-bundle"},
+		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
+		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
+		{"bind", "rbac.authorization.k8s.io/clusterroles", "", ""}, {"impersonate", "users", "", ""}, {"get", "nodes", "", ""},
+		{"patch", "apiextensions.k8s.io/customresourcedefinitions", "", ""}, {"update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"},
+	} {
+		if l.may(right.verb, right.resource, right.namespace, right.name) {
+			t.Errorf("may %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)
+		}
+	}
+	// What it needs only after some seconds, or on some clusters.
+	for _, right := range []struct{ verb, resource, namespace, name string }{
+		{"update", "coordination.k8s.io/leases", "fsm-system", "fsm-controller"},
+		{"update", "gateway.networking.k8s.io/gateways/finalizers", "shop", "gw"},
+	} {
+		if !l.may(right.verb, right.resource, right.namespace, right.name) {
+			t.Errorf("may not %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)
+		}
+	}
+}
