@@ -294,7 +294,7 @@ func TestProxyFlags(t *testing.T) {
 	o.Bind(flags)
 	new(process.Controller).Bind(flags)
 	documented := rows(t, document(t, "docs/proxy.md"), regexp.MustCompile(`^--`))
-	names := []string{"--snapshot"}
+	names := []string{"--snapshot", "--log-level"}
 	flags.VisitAll(func(f *pflag.Flag) {
 		names = append(names, "--"+f.Name)
 		want := "`" + f.DefValue + "`"

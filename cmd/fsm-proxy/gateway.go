@@ -14,6 +14,7 @@ func gateway() *cobra.Command {
 	o := process.Defaults()
 	var snapshot string
 	var controller process.Controller
+	var level slog.Level
 	cmd := &cobra.Command{
 		Use:   "gateway {--snapshot FILE | --controller URL}",
 		Short: "Serve what a controller sends, or a snapshot file, and again whenever it changes",
@@ -31,12 +32,14 @@ func gateway() *cobra.Command {
 				}
 			}
 			o.Level = new(slog.LevelVar)
+			o.Level.Set(level)
 			o.Log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.Level}))
 			o.Stdout = os.Stdout
 			return process.Run(cmd.Context(), o, feed)
 		},
 	}
 	cmd.Flags().StringVar(&snapshot, "snapshot", "", "snapshot as JSON, as fsm translate -o json --with-secrets writes it")
+	cmd.Flags().TextVar(&level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	controller.Bind(cmd.Flags())
 	o.Bind(cmd.Flags())
 	cmd.MarkFlagsOneRequired("snapshot", "controller")

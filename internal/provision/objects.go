@@ -251,7 +251,7 @@ func (s *Settings) proxy(g Gateway) corev1.Container {
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "token", MountPath: tokenDir, ReadOnly: true}, {Name: "trust", MountPath: trustDir, ReadOnly: true},
 		},
-		ReadinessProbe: probe("/ready", 2), LivenessProbe: probe("/alive", 10),
+		ReadinessProbe: probe("/ready", 2), LivenessProbe: probe("/healthz", 10),
 		Ports: []corev1.ContainerPort{{Name: "health", ContainerPort: healthPort, Protocol: corev1.ProtocolTCP}},
 		Env: []corev1.EnvVar{
 			field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace"),

@@ -53,6 +53,16 @@ func Handler(c Config) http.Handler {
 	return mux
 }
 
+// Health serves /ready and /healthz alone, for those who may ask that and nothing
+// else.
+func Health(p *proxy.Proxy) http.Handler {
+	a := &admin{Config{Proxy: p}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", a.healthz)
+	mux.HandleFunc("GET /ready", a.ready)
+	return mux
+}
+
 // Server is an http.Server with time-outs for the handler.
 func Server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{

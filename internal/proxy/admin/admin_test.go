@@ -216,3 +216,27 @@ func TestIndex(t *testing.T) {
 	}
 	c.want(404, "GET /nothing")
 }
+
+// TestHealth: who may ask whether the proxy is ready learns nothing else.
+func TestHealth(t *testing.T) {
+	p := proxytest.Start(t, proxy.Config{})
+	s := httptest.NewServer(admin.Health(p.Proxy))
+	defer s.Close()
+	status := func(path string) int {
+		res, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	if got := status("/ready"); got != 503 {
+		t.Errorf("before a snapshot: got %d", got)
+	}
+	p.MustApply(proxytest.HTTP(nil, nil))
+	for path, want := range map[string]int{"/ready": 200, "/healthz": 200, "/config_dump": 404, "/metrics": 404} {
+		if got := status(path); got != want {
+			t.Errorf("%s: got %d, want %d", path, got, want)
+		}
+	}
+}

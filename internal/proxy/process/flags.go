@@ -5,6 +5,7 @@ import "github.com/spf13/pflag"
 // Bind makes flags for the options.
 func (o *Options) Bind(f *pflag.FlagSet) {
 	f.StringVar(&o.Admin, "admin", o.Admin, "address of the admin interface; empty for none")
+	f.StringVar(&o.Health, "health", o.Health, "address that answers whether the proxy is ready, and nothing else; empty for none")
 	f.BoolVar(&o.Profiling, "profiling", o.Profiling, "serve /debug/pprof on the admin interface")
 	f.StringVar(&o.AccessLog, "access-log", o.AccessLog, `access log: "off", "-" for standard output, or a file to append to`)
 	f.StringSliceVar(&o.AccessLogFields, "access-log-fields", nil, "members of the access log lines; the usual ones if not given")

@@ -27,6 +27,9 @@ import (
 type Options struct {
 	// Admin is the address of the admin interface; empty for none.
 	Admin string
+	// Health is an address that answers whether the proxy is ready, and nothing else;
+	// empty for none.
+	Health string
 	// Profiling serves profiles there.
 	Profiling bool
 	// AccessLog is "off", "-" for standard output, or a file to append to.
@@ -102,6 +105,11 @@ func Run(ctx context.Context, o Options, feed Feed) error {
 		return err
 	}
 	defer stopAdmin()
+	stopHealth, err := serveHealth(o, p, &wg)
+	if err != nil {
+		return err
+	}
+	defer stopHealth()
 
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
@@ -178,18 +186,33 @@ func serveAdmin(o Options, p *proxy.Proxy, wg *sync.WaitGroup) (stop func(), err
 	if o.Admin == "" {
 		return func() {}, nil
 	}
-	ln, err := net.Listen("tcp", o.Admin)
-	if err != nil {
-		return nil, fmt.Errorf("open the admin interface: %w", err)
+	handler := admin.Handler(admin.Config{Proxy: p, Level: o.Level, Profiling: o.Profiling})
+	addr, stop, err := serveHTTP(o, "admin interface", o.Admin, handler, wg)
+	if err == nil && o.Ready != nil {
+		o.Ready(addr)
 	}
-	server := admin.Server(admin.Handler(admin.Config{Proxy: p, Level: o.Level, Profiling: o.Profiling}), o.Log)
+	return stop, err
+}
+
+func serveHealth(o Options, p *proxy.Proxy, wg *sync.WaitGroup) (stop func(), err error) {
+	if o.Health == "" {
+		return func() {}, nil
+	}
+	_, stop, err = serveHTTP(o, "health interface", o.Health, admin.Health(p), wg)
+	return stop, err
+}
+
+// serveHTTP serves an interface of the process on an address.
+func serveHTTP(o Options, what, address string, h http.Handler, wg *sync.WaitGroup) (addr net.Addr, stop func(), err error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the %s: %w", what, err)
+	}
+	server := admin.Server(h, o.Log)
 	wg.Go(func() {
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			o.Log.Error("admin interface", "error", err)
+			o.Log.Error(what, "error", err)
 		}
 	})
-	if o.Ready != nil {
-		o.Ready(ln.Addr())
-	}
-	return func() { _ = server.Close() }, nil
+	return ln.Addr(), func() { _ = server.Close() }, nil
 }
