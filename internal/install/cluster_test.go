@@ -75,7 +75,7 @@ func TestStuck(t *testing.T) {
 	o.Atomic = true
 	ctx, o := l.impatient(o)
 	err := l.fsm.Install(ctx, o)
-	for _, want := range []string{"install mesh fsm", "Deployment stuck/fsm-controller: ", "0 of 1 replicas", "kubectl describe pods -n stuck"} {
+	for _, want := range []string{"install mesh fsm", "deployment stuck/fsm-controller: ", "0 of 1 replicas", "kubectl describe pods -n stuck"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
@@ -112,7 +112,7 @@ func TestUpgradeTakenBack(t *testing.T) {
 	o := l.options("back", "fsm.fsmController.replicaCount=1", "fsm.trustDomain=example.org")
 	o.Atomic = true
 	ctx, o := l.impatient(o)
-	if err := l.fsm.Upgrade(ctx, o); err == nil || !strings.Contains(err.Error(), "upgrade mesh fsm: Deployment back/fsm-controller") {
+	if err := l.fsm.Upgrade(ctx, o); err == nil || !strings.Contains(err.Error(), "upgrade mesh fsm: deployment back/fsm-controller") {
 		t.Errorf("got %v", err)
 	}
 	if d := l.deployment("back"); !strings.Contains(d.args, "--trust-domain=cluster.local") {

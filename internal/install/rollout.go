@@ -36,7 +36,7 @@ func (c *Cluster) rollout(ctx context.Context, namespace string, say func(string
 			said = state
 			say(Controller + ": " + state)
 		}
-		return fmt.Errorf("Deployment %s/%s: %s", namespace, Controller, state)
+		return fmt.Errorf("deployment %s/%s: %s", namespace, Controller, state)
 	})
 	if err != nil {
 		return fmt.Errorf("%w; see more with: kubectl describe pods -n %s -l app=%s", err, namespace, Controller)

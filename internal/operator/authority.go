@@ -36,7 +36,7 @@ type secretStore struct {
 func (s *secretStore) Load(ctx context.Context) (identity.Material, error) {
 	secret, err := s.client.CoreV1().Secrets(s.namespace).Get(ctx, authoritySecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return identity.Material{}, fmt.Errorf("Secret %s/%s: %w", s.namespace, authoritySecret, fs.ErrNotExist)
+		return identity.Material{}, fmt.Errorf("secret %s/%s: %w", s.namespace, authoritySecret, fs.ErrNotExist)
 	}
 	if err != nil {
 		return identity.Material{}, fmt.Errorf("read Secret %s/%s: %w", s.namespace, authoritySecret, err)
@@ -53,7 +53,7 @@ func (s *secretStore) Create(ctx context.Context, m identity.Material) error {
 		Data:       map[string][]byte{certificateKey: m.Certificate, privateKey: m.Key, othersKey: m.Others},
 	}, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("Secret %s/%s: %w", s.namespace, authoritySecret, fs.ErrExist)
+		return fmt.Errorf("secret %s/%s: %w", s.namespace, authoritySecret, fs.ErrExist)
 	}
 	if err != nil {
 		return fmt.Errorf("create Secret %s/%s: %w", s.namespace, authoritySecret, err)

@@ -143,7 +143,7 @@ func (w *workloads) pass(ctx context.Context) error {
 			continue
 		}
 		if err := w.gateway(ctx, key, m); err != nil {
-			failures = append(failures, fmt.Errorf("Gateway %s/%s: %w", key.Namespace, key.Name, err))
+			failures = append(failures, fmt.Errorf("gateway %s/%s: %w", key.Namespace, key.Name, err))
 		}
 	}
 	return errors.Join(failures...)
