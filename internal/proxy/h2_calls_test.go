@@ -146,3 +146,26 @@ func TestCallLogged(t *testing.T) {
 		}
 	}
 }
+
+// TestBackendCancels: that a backend gave a response up reaches the client as what
+// it is, and not as a fault of the proxy: clients of gRPC make a status of it.
+func TestBackendCancels(t *testing.T) {
+	for _, code := range []http2.ErrCode{http2.ErrCodeCancel, http2.ErrCodeEnhanceYourCalm, http2.ErrCodeProtocol} {
+		b := serveFrames(t, &frames{handle: func(c *framesConn, f http2.Frame) {
+			if head, ok := f.(*http2.MetaHeadersFrame); ok {
+				c.respond(head.StreamID, false, ":status", "200", "content-type", "application/grpc")
+				_ = c.WriteData(head.StreamID, false, []byte("begin"))
+				_ = c.WriteRSTStream(head.StreamID, code)
+			}
+		}})
+		c := proxytest.DialH2(t, h2cProxy(t, b.addr, nil), proxytest.H2Config{})
+		c.Get(1, "/", "content-type", "application/grpc", "te", "trailers")
+		want := code
+		if code == http2.ErrCodeProtocol {
+			want = http2.ErrCodeInternal
+		}
+		if r := c.Response(1); r.Status != "200" || string(r.Body) != "begin" || !r.Reset || r.Code != want {
+			t.Errorf("%v: got %+v, want %v", code, r, want)
+		}
+	}
+}

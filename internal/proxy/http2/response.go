@@ -161,8 +161,12 @@ func (s *serverStream) Respond(r *message.Response) error {
 }
 
 // blame says whose fault it is that a response breaks off: not the backend's, when
-// its exchange was ended because the client had left.
+// its exchange was ended because the client had left. That a backend gave it up is
+// passed on.
 func (s *serverStream) blame(err error) error {
+	if code, ok := ResetCode(err); ok && (code == Cancelled || code == Calm) {
+		s.why = errorCode(code)
+	}
 	s.c.mu.Lock()
 	broken := s.broken
 	s.c.mu.Unlock()
