@@ -94,6 +94,7 @@ func ValidValue(value []byte) bool {
 // Refusals that the versions share.
 var (
 	ErrTooLarge     = errTooLarge
+	ErrUnderscore   = errUnderscore
 	ErrNoHost       = errNoHost
 	ErrTwoHosts     = errTwoHosts
 	ErrHost         = errHost

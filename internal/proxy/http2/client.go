@@ -125,7 +125,7 @@ func (c *ClientConn) nudge() {
 // run reads until the connection ends, and closes it.
 func (c *ClientConn) run() {
 	for c.read() {
-		c.stopped = nil // never parked: it has something to wait for
+		// Never parked: it has something to wait for.
 	}
 	fault, bad := errors.AsType[*connError](c.stopped)
 	c.mu.Lock()

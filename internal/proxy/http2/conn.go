@@ -92,7 +92,6 @@ type conn struct {
 	peerWindow  int64
 	peerFrame   int
 	peerStreams uint32
-	peerConnect bool
 	// out waits to be written; lease is its memory, and flushing says that somebody
 	// is at it.
 	out      []byte

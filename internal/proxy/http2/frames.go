@@ -238,9 +238,6 @@ func (c *conn) setting(id uint16, value uint32) error {
 		if value > 1 {
 			return errSetting
 		}
-		if id == settingConnect {
-			c.peerConnect = value == 1
-		}
 	case settingMaxStreams:
 		c.peerStreams = value
 	case settingMaxFrame:

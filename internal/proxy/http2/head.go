@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"bytes"
 	"errors"
 
 	"fsm/internal/proxy/hpack"
@@ -40,47 +39,68 @@ var (
 	errProtocol501  = &message.Reply{Status: 501, Reason: http1.ReasonConnectRefused, Cause: errors.New("CONNECT with a protocol other than websocket")}
 )
 
-// fields reads the fields of a header block under limits, and keeps what they
-// say about framing.
+// fields reads a header block under limits. It keeps what is wrong with it first,
+// and what it says about framing.
 type fields struct {
-	limits *http1.Limits
+	decoder *hpack.Decoder
+	memory  *[]byte
+	limits  *http1.Limits
+	refusal *message.Reply
+	// late is set once there was a field that is no pseudo-header.
+	late   bool
 	size   int
 	count  int
 	length int64 // -1 when absent
 	cookie int   // how many crumbs
 }
 
-// tooLarge reports that the limits are passed.
-func (l *fields) tooLarge() bool { return l.size > l.limits.Bytes || l.count > l.limits.Fields }
-
-// next decodes the next field. Beyond the limits fields are decoded for the
-// table's sake only.
-func (l *fields) next(d *hpack.Decoder, memory *[]byte) (f hpack.Field, ok bool, err error) {
-	if l.tooLarge() {
-		memory = nil
-	}
-	if f, ok, err = d.Next(memory); err != nil {
-		return f, false, errCompression
-	}
-	if !ok {
-		return f, false, nil
-	}
-	l.size += f.Size()
-	if len(f.Name) > 0 && f.Name[0] != ':' {
-		l.count++
-	}
-	if l.size > 2*l.limits.Bytes {
-		return f, false, errHeaderFlood
-	}
-	return f, true, nil
+// readFields begins with a block; its strings go to memory.
+func readFields(d *hpack.Decoder, block []byte, memory *[]byte, limits *http1.Limits) fields {
+	d.Begin(block)
+	return fields{decoder: d, memory: memory, limits: limits, length: -1}
 }
+
+// next is the next field to look at; ok is false when there is none. What follows
+// something wrong is decoded for the table's sake only. An error is about the
+// connection.
+func (l *fields) next() (f hpack.Field, ok bool, err error) {
+	for l.decoder.More() {
+		memory := l.memory
+		if l.refusal != nil {
+			memory = nil
+		}
+		if f, ok, err = l.decoder.Next(memory); err != nil {
+			return f, false, errCompression
+		}
+		if !ok {
+			continue
+		}
+		l.size += f.Size()
+		if !isPseudo(&f) {
+			l.count++
+		}
+		switch {
+		case l.size > 2*l.limits.Bytes:
+			return f, false, errHeaderFlood
+		case l.refusal != nil:
+		case l.size > l.limits.Bytes || l.count > l.limits.Fields:
+			l.refusal = http1.ErrTooLarge
+		default:
+			l.late = l.late || !isPseudo(&f)
+			return f, true, nil
+		}
+	}
+	return f, false, nil
+}
+
+func isPseudo(f *hpack.Field) bool { return len(f.Name) > 0 && f.Name[0] == ':' }
 
 // regular checks a field that is no pseudo-header. keep says whether it belongs
 // into the header list.
 func (l *fields) regular(f *hpack.Field) (keep bool, err *message.Reply) {
 	keep, err = http1.CheckName(f.Name, l.limits.Underscores)
 	switch {
-	case err != nil && err.Reason == http1.ReasonBadHeader && len(f.Name) > 0 && l.limits.Underscores == http1.RejectUnderscores && bytes.IndexByte(f.Name, '_') >= 0:
+	case err == http1.ErrUnderscore:
 		return false, err
 	case err != nil, http1.HasUpper(f.Name):
 		return false, errFieldName
@@ -142,33 +162,23 @@ type section struct {
 // decode reads a header block that follows the content. What is wrong with it
 // comes back as refusal; an error is about the connection.
 func (t *section) decode(d *hpack.Decoder, block []byte, limits *http1.Limits) (refusal *message.Reply, err error) {
-	l := fields{limits: limits, length: -1}
 	t.header.Reset(nil)
 	t.memory = t.memory[:0]
-	for d.Begin(block); d.More(); {
-		f, ok, err := l.next(d, &t.memory)
-		if err != nil {
-			return nil, err
+	l := readFields(d, block, &t.memory, limits)
+	for {
+		f, ok, err := l.next()
+		if err != nil || !ok {
+			return l.refusal, err
 		}
-		if !ok || refusal != nil {
+		if isPseudo(&f) {
+			l.refusal = errPseudoUnknown
 			continue
 		}
-		if l.tooLarge() {
-			refusal = http1.ErrTooLarge
-			continue
-		}
-		if len(f.Name) > 0 && f.Name[0] == ':' {
-			refusal = errPseudoUnknown
-			continue
-		}
-		keep, malformed := l.regular(&f)
-		if malformed != nil {
-			refusal = malformed
-		} else if keep && mayTrail(f.ID) {
+		var keep bool
+		if keep, l.refusal = l.regular(&f); keep && mayTrail(f.ID) {
 			t.header.AddField(f.ID, f.Name, f.Value)
 		}
 	}
-	return refusal, nil
 }
 
 // mayTrail reports whether a field may stand in a trailer section: those that

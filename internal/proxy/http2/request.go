@@ -45,36 +45,29 @@ func (p *pseudo) set(f *hpack.Field) *message.Reply {
 // decode reads the head of a request into the exchange. What is wrong with it
 // becomes the stream's refusal; an error is about the connection.
 func (s *serverStream) decode(b *headerBlock, cfg *http1.ServerConfig) error {
-	l := fields{limits: &cfg.Limits, length: -1}
+	l := readFields(&s.conn.decoder, b.text, &s.memory, &cfg.Limits)
 	var p pseudo
 	r := &s.x.Request
 	r.Header.Reset(nil)
 	r.Trailers, r.Expects100 = false, false
-	regular := false
-	c := &s.conn.conn
-	for c.decoder.Begin(b.text); c.decoder.More(); {
-		f, ok, err := l.next(&c.decoder, &s.memory)
+	for {
+		f, ok, err := l.next()
 		if err != nil {
 			return err
 		}
-		if !ok || s.refusal != nil {
-			continue
+		if !ok {
+			break
 		}
-		if l.tooLarge() {
-			s.refusal = http1.ErrTooLarge
-			continue
-		}
-		if len(f.Name) > 0 && f.Name[0] == ':' {
-			if s.refusal = p.set(&f); regular && s.refusal == nil {
-				s.refusal = errPseudoOrder
+		if isPseudo(&f) {
+			if l.refusal = p.set(&f); l.late && l.refusal == nil {
+				l.refusal = errPseudoOrder
 			}
 			continue
 		}
-		regular = true
-		keep, refusal := l.regular(&f)
-		s.refusal = refusal
+		var keep bool
+		keep, l.refusal = l.regular(&f)
 		switch {
-		case refusal != nil:
+		case l.refusal != nil:
 		case f.ID == message.HeaderHost:
 			p.host = f.Value
 			p.hosts++
@@ -83,12 +76,13 @@ func (s *serverStream) decode(b *headerBlock, cfg *http1.ServerConfig) error {
 		case f.ID == message.HeaderExpect:
 			r.Expects100 = true
 			if string(f.Value) != "100-continue" {
-				s.refusal = http1.ErrExpect
+				l.refusal = http1.ErrExpect
 			}
 		case keep:
 			r.Header.AddField(f.ID, f.Name, f.Value)
 		}
 	}
+	s.refusal = l.refusal
 	if s.refusal == nil {
 		s.refusal = p.applyTo(r, &cfg.Limits)
 	}

@@ -17,37 +17,31 @@ type responseHead struct {
 // decode reads a head. What is wrong with it comes back as malformed; an error is
 // about the connection.
 func (h *responseHead) decode(d *hpack.Decoder, block []byte) (malformed *message.Reply, err error) {
-	l := fields{limits: &http1.ResponseLimits, length: -1}
 	h.header.Reset(nil)
 	h.memory, h.status = h.memory[:0], 0
-	regular := false
-	for d.Begin(block); d.More(); {
-		f, ok, err := l.next(d, &h.memory)
+	l := readFields(d, block, &h.memory, &http1.ResponseLimits)
+	for {
+		f, ok, err := l.next()
 		if err != nil {
 			return nil, err
 		}
-		if !ok || malformed != nil {
+		if !ok {
+			break
+		}
+		if isPseudo(&f) {
+			l.refusal = h.setStatus(&f, l.late)
 			continue
 		}
-		if l.tooLarge() {
-			malformed = http1.ErrTooLarge
-			continue
-		}
-		if len(f.Name) > 0 && f.Name[0] == ':' {
-			malformed = h.setStatus(&f, regular)
-			continue
-		}
-		regular = true
-		keep, refusal := l.regular(&f)
-		if malformed = refusal; keep && refusal == nil {
+		var keep bool
+		if keep, l.refusal = l.regular(&f); keep {
 			h.header.AddField(f.ID, f.Name, f.Value)
 		}
 	}
-	if malformed == nil && h.status == 0 {
-		malformed = errPseudoMissing
+	if l.refusal == nil && h.status == 0 {
+		l.refusal = errPseudoMissing
 	}
 	h.length = l.length
-	return malformed, nil
+	return l.refusal, nil
 }
 
 func (h *responseHead) setStatus(f *hpack.Field, late bool) *message.Reply {

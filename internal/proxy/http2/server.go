@@ -306,8 +306,8 @@ func (c *ServerConn) headers(b *headerBlock) error {
 	c.mu.Lock()
 	open := c.streams[b.stream]
 	busy := len(c.streams) >= maxStreams || c.active >= maxActive || c.drain == draining
-	ignored := open == nil && c.wasReset(b.stream)
 	fresh := b.stream > c.last && b.stream%2 == 1
+	ignored := open == nil && !fresh && c.wasReset(b.stream)
 	if fresh {
 		c.last = b.stream
 	}
@@ -321,7 +321,7 @@ func (c *ServerConn) headers(b *headerBlock) error {
 		return c.endContent(open, b, &cfg.Limits)
 	case b.stream%2 == 0:
 		return errStreamID
-	case !fresh && ignored:
+	case ignored:
 		if err := c.spend(costBlock); err != nil {
 			return err
 		}
