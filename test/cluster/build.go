@@ -15,19 +15,64 @@ import (
 	"syscall"
 )
 
+// Tier is a part of a cluster whose programs are built and kept together.
+type Tier struct {
+	programs []program
+	// sources, below the module of the tools, are the files that decide what the
+	// programs are.
+	sources []string
+}
+
 // program is something that a cluster consists of.
 type program struct {
 	name string
 	pkg  string
 	// module that the program reports the version of; empty for none.
 	module string
+	// dir of the program's own module below that of the tools; empty for theirs.
+	dir  string
+	tags string
 }
 
-// controlPlane are the programs of a cluster without nodes.
-var controlPlane = []program{
-	{name: "etcd", pkg: "go.etcd.io/etcd/server/v3"},
-	{name: "kube-apiserver", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", module: "k8s.io/kubernetes"},
-	{name: "kube-controller-manager", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", module: "k8s.io/kubernetes"},
+// ControlPlane is what a cluster without nodes needs.
+func ControlPlane() Tier {
+	return Tier{
+		programs: []program{
+			{name: "etcd", pkg: "go.etcd.io/etcd/server/v3"},
+			kubernetes("kube-apiserver"),
+			kubernetes("kube-controller-manager"),
+		},
+		sources: []string{"go.mod", "go.sum"},
+	}
+}
+
+// NodePrograms is what a cluster needs besides to run pods.
+func NodePrograms() Tier {
+	const containerd, plugins = "github.com/containerd/containerd/v2/cmd/", "github.com/containernetworking/plugins/plugins/"
+	const small = "no_btrfs,no_zfs,no_devmapper,no_erofs,no_tracing"
+	return Tier{
+		programs: []program{
+			{name: "pause", pkg: "./cmd/pause"},
+			{name: "coredns", pkg: ".", dir: "cmd/coredns"},
+			{name: "bridge", pkg: plugins + "main/bridge"},
+			{name: "loopback", pkg: plugins + "main/loopback"},
+			{name: "host-local", pkg: plugins + "ipam/host-local"},
+			{name: "portmap", pkg: plugins + "meta/portmap"},
+			{name: "containerd", pkg: containerd + "containerd", tags: small},
+			{name: "containerd-shim-runc-v2", pkg: containerd + "containerd-shim-runc-v2", tags: small},
+			kubernetes("kube-scheduler"),
+			kubernetes("kube-proxy"),
+			kubernetes("kubelet"),
+			kubernetes("kubectl"),
+		},
+		sources: []string{
+			"go.mod", "go.sum", "cmd/pause/main.go", "cmd/coredns/go.mod", "cmd/coredns/go.sum", "cmd/coredns/main.go",
+		},
+	}
+}
+
+func kubernetes(name string) program {
+	return program{name: name, pkg: "k8s.io/kubernetes/cmd/" + name, module: "k8s.io/kubernetes"}
 }
 
 // recipe counts up when programs are built in another way than before.
@@ -36,14 +81,23 @@ const recipe = "1"
 // ErrNotBuilt says that the programs of a cluster are not in the cache.
 var ErrNotBuilt = errors.New("the programs of the test cluster are not built; run: go run ./test/cluster/cmd build")
 
-// Build makes the programs that are not in the cache yet. On two cores this takes
-// some seven minutes the first time.
-func Build(ctx context.Context, progress io.Writer) error {
+// Build makes the programs of the tiers that are not in the cache yet. On two cores
+// all of them take some seven minutes the first time.
+func Build(ctx context.Context, progress io.Writer, tiers ...Tier) error {
 	module, err := toolsModule()
 	if err != nil {
 		return err
 	}
-	dir, err := binaries(module)
+	for _, t := range tiers {
+		if err := t.build(ctx, module, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t Tier) build(ctx context.Context, module string, progress io.Writer) error {
+	dir, err := t.binaries(module)
 	if err != nil {
 		return err
 	}
@@ -55,7 +109,7 @@ func Build(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	defer unlock()
-	for _, p := range controlPlane {
+	for _, p := range t.programs {
 		if _, err := os.Stat(filepath.Join(dir, p.name)); err == nil {
 			continue
 		}
@@ -79,7 +133,7 @@ func (p program) build(ctx context.Context, module, dir string, progress io.Writ
 		flags += versionFlags(version)
 	}
 	fresh := filepath.Join(dir, "."+p.name)
-	cmd := goCommand(ctx, module, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", fresh, p.pkg)
+	cmd := goCommand(ctx, filepath.Join(module, p.dir), "build", "-trimpath", "-buildvcs=false", "-tags", p.tags, "-ldflags", flags, "-o", fresh, p.pkg)
 	cmd.Stdout, cmd.Stderr = progress, progress
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build %s: %w", p.name, err)
@@ -138,10 +192,10 @@ func toolsModule() (string, error) {
 
 // binaries is the directory of the programs. Its name follows from all that they
 // are made of.
-func binaries(module string) (string, error) {
+func (t Tier) binaries(module string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, recipe, runtime.GOOS, runtime.GOARCH)
-	for _, name := range []string{"go.mod", "go.sum"} {
+	for _, name := range t.sources {
 		text, err := os.ReadFile(filepath.Join(module, name))
 		if err != nil {
 			return "", fmt.Errorf("read module of tools: %w", err)
@@ -155,17 +209,18 @@ func binaries(module string) (string, error) {
 	return filepath.Join(cache, "fsm", "cluster", hex.EncodeToString(h.Sum(nil))[:16], "bin"), nil
 }
 
-// built is the directory of the programs, all of which are there.
-func built() (string, error) {
+// Built is the directory of the tier's programs, all of which are there. Otherwise
+// the error is [ErrNotBuilt].
+func (t Tier) Built() (string, error) {
 	module, err := toolsModule()
 	if err != nil {
 		return "", err
 	}
-	dir, err := binaries(module)
+	dir, err := t.binaries(module)
 	if err != nil {
 		return "", err
 	}
-	for _, p := range controlPlane {
+	for _, p := range t.programs {
 		if _, err := os.Stat(filepath.Join(dir, p.name)); err != nil {
 			return "", fmt.Errorf("%w (%s is missing)", ErrNotBuilt, p.name)
 		}

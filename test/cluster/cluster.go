@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,11 @@ type Options struct {
 	// ControllerManager adds the controller manager: garbage collection, deletion
 	// of namespaces, service accounts, EndpointSlices.
 	ControllerManager bool
+	// Address is where nodes and pods reach the API server. With one, the control
+	// plane is that of a cluster with nodes: it has a scheduler and the controller
+	// manager, pods get service accounts, and nodes may do what nodes may. Without
+	// one it listens on loopback only.
+	Address netip.Addr
 }
 
 // Cluster is a control plane that runs.
@@ -31,12 +37,12 @@ type Cluster struct {
 	peerPort  int
 	apiPort   int
 
-	etcd, apiServer, controllerManager *process
+	etcd, apiServer, controllerManager, scheduler *process
 }
 
 // Start starts a cluster and waits until it answers. The programs must be built.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
-	programs, err := built()
+	programs, err := ControlPlane().Built()
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +67,15 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	c.etcdPort, c.peerPort, c.apiPort = ports[0], ports[1], ports[2]
 	a := c.authority
-	err = errors.Join(a.server("apiserver"), a.client("admin", "admin", "system:masters"),
+	err = errors.Join(a.server("apiserver", c.apiServerNames()...), a.client("admin", "admin", "system:masters"),
 		a.client("controller-manager", "system:kube-controller-manager"))
 	if err != nil {
 		return err
+	}
+	if c.hasNodes() {
+		if err := c.nodeCredentials(); err != nil {
+			return err
+		}
 	}
 	if err := c.startEtcd(); err != nil {
 		return err
@@ -72,11 +83,18 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.StartAPIServer(ctx); err != nil {
 		return err
 	}
-	if c.options.ControllerManager {
-		return c.startControllerManager()
+	if c.hasNodes() || c.options.ControllerManager {
+		if err := c.startControllerManager(); err != nil {
+			return err
+		}
+	}
+	if c.hasNodes() {
+		return c.startScheduler()
 	}
 	return nil
 }
+
+func (c *Cluster) hasNodes() bool { return c.options.Address.IsValid() }
 
 // freePorts finds ports of loopback that are free now.
 func freePorts(n int) ([]int, error) {
@@ -92,10 +110,14 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// run starts one of the programs.
+// run starts one of the programs of the control plane.
 func (c *Cluster) run(name string, args ...string) (*process, error) {
+	return c.runFrom(c.programs, name, args...)
+}
+
+func (c *Cluster) runFrom(programs, name string, args ...string) (*process, error) {
 	return command{
-		binary: filepath.Join(c.programs, name),
+		binary: filepath.Join(programs, name),
 		log:    filepath.Join(c.options.Dir, "log", name+".log"),
 		args:   args,
 	}.start()
@@ -103,7 +125,7 @@ func (c *Cluster) run(name string, args ...string) (*process, error) {
 
 // Stop ends everything. Files stay.
 func (c *Cluster) Stop() {
-	for _, p := range []*process{c.controllerManager, c.apiServer} {
+	for _, p := range []*process{c.scheduler, c.controllerManager, c.apiServer} {
 		if p != nil {
 			p.stop()
 		}
@@ -113,7 +135,13 @@ func (c *Cluster) Stop() {
 	}
 }
 
-func (c *Cluster) url() string { return "https://127.0.0.1:" + strconv.Itoa(c.apiPort) }
+func (c *Cluster) url() string {
+	host := "127.0.0.1"
+	if c.hasNodes() {
+		host = c.options.Address.String()
+	}
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(c.apiPort))
+}
 
 // Admin is the configuration of a client that may do everything.
 func (c *Cluster) Admin() *rest.Config { return c.config("admin") }

@@ -13,8 +13,20 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// services is the range of cluster IPs.
-const services = "10.96.0.0/16"
+// services is the range of cluster IPs. The API server has its first one.
+const services, apiServerIP = "10.96.0.0/16", "10.96.0.1"
+
+// apiServerNames are those in the API server's certificate.
+func (c *Cluster) apiServerNames() []string {
+	names := []string{
+		"127.0.0.1", "localhost", apiServerIP,
+		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+	}
+	if c.hasNodes() {
+		names = append(names, c.options.Address.String())
+	}
+	return names
+}
 
 // startEtcd does not wait: the API server does, and tries again until it answers.
 func (c *Cluster) startEtcd() (err error) {
@@ -31,21 +43,20 @@ func (c *Cluster) startEtcd() (err error) {
 // waits until it is ready. It keeps its address.
 func (c *Cluster) StartAPIServer(ctx context.Context) (err error) {
 	a := c.authority
-	c.apiServer, err = c.run("kube-apiserver",
-		"--etcd-servers=http://127.0.0.1:"+strconv.Itoa(c.etcdPort),
-		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(c.apiPort),
-		// Nobody reaches the API server by its Service, and loopback cannot be one
-		// of a Service's endpoints.
-		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
-		"--service-cluster-ip-range="+services, "--allow-privileged",
-		"--authorization-mode=RBAC", "--client-ca-file="+a.path("ca.crt"),
-		"--tls-cert-file="+a.path("apiserver.crt"), "--tls-private-key-file="+a.path("apiserver.key"),
+	args := []string{
+		"--etcd-servers=http://127.0.0.1:" + strconv.Itoa(c.etcdPort), "--secure-port=" + strconv.Itoa(c.apiPort),
+		"--service-cluster-ip-range=" + services, "--allow-privileged", "--client-ca-file=" + a.path("ca.crt"),
+		"--tls-cert-file=" + a.path("apiserver.crt"), "--tls-private-key-file=" + a.path("apiserver.key"),
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--service-account-key-file="+a.path("sa.key"), "--service-account-signing-key-file="+a.path("sa.key"),
-		// Without the controller manager there are no service accounts to be had.
-		"--disable-admission-plugins=ServiceAccount",
-		"--profiling=false")
-	if err != nil {
+		"--service-account-key-file=" + a.path("sa.key"), "--service-account-signing-key-file=" + a.path("sa.key"),
+		"--profiling=false",
+	}
+	if c.hasNodes() {
+		args = append(args, c.withNodes()...)
+	} else {
+		args = append(args, onLoopback()...)
+	}
+	if c.apiServer, err = c.run("kube-apiserver", args...); err != nil {
 		return err
 	}
 	client, err := rest.HTTPClientFor(c.Admin())
@@ -55,6 +66,18 @@ func (c *Cluster) StartAPIServer(ctx context.Context) (err error) {
 	return wait(ctx, c.apiServer, func(ctx context.Context) bool {
 		return healthy(ctx, client, c.url()+"/readyz")
 	})
+}
+
+// onLoopback are the API server's flags in a cluster without nodes.
+func onLoopback() []string {
+	return []string{
+		"--bind-address=127.0.0.1", "--authorization-mode=RBAC",
+		// Nobody reaches the API server by its Service, and loopback cannot be one
+		// of a Service's endpoints.
+		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+		// Without the controller manager there are no service accounts to be had.
+		"--disable-admission-plugins=ServiceAccount",
+	}
 }
 
 func healthy(ctx context.Context, client *http.Client, url string) bool {

@@ -93,13 +93,19 @@ func (a *authority) sign(name string, template *x509.Certificate, key *ecdsa.Pri
 	return der, a.write(name+".crt", "CERTIFICATE", der)
 }
 
-// server writes a certificate for a server on loopback.
-func (a *authority) server(name string) error {
+// server writes a certificate for a server that has some names, which may be
+// addresses.
+func (a *authority) server(name string, names ...string) error {
 	template := certificateFor(pkix.Name{CommonName: name})
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
-	template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, n)
+		}
+	}
 	return a.issue(name, template)
 }
 

@@ -1,57 +1,150 @@
-// Command cmd builds and runs the test cluster:
+// Cmd runs a Kubernetes with nodes on this machine, for tests and for people who want to
+// try things. Nothing of it is reachable from the machine's own network: what talks to
+// it is run by exec.
 //
-//	go run ./test/cluster/cmd build        makes its programs, once
-//	go run ./test/cluster/cmd up DIR       runs a control plane until it is interrupted
+//	go run ./test/cluster/cmd build [control-plane]   makes its programs, once
+//	go run ./test/cluster/cmd packages                lists the Debian packages that are missing
+//	go run ./test/cluster/cmd up                      starts it, with two nodes
+//	go run ./test/cluster/cmd load ARCHIVE...         lets nodes pull the images of OCI archives
+//	go run ./test/cluster/cmd kubectl ARGUMENT...     runs kubectl
+//	go run ./test/cluster/cmd exec COMMAND...         runs a command in the network of the cluster
+//	go run ./test/cluster/cmd down                    ends it, or clears up what a crash has left
 //
-// It is for people who want to look at a cluster. Tests use package cluster and
-// need no command, except that the programs have to be built before.
+// The cluster is that of the directory FSM_CLUSTER_DIR, or of one in the user's cache.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
-	"path/filepath"
+	"strings"
 	"syscall"
 
 	"fsm/test/cluster"
+	"fsm/test/cluster/lab"
 )
 
 func main() {
+	lab.Child()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		os.Exit(exit.ExitCode()) // it has said itself why
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string) error {
-	switch {
-	case len(args) == 1 && args[0] == "build":
-		return cluster.Build(ctx, os.Stderr)
-	case len(args) == 2 && args[0] == "up":
-		return up(ctx, args[1])
+	usage := errors.New("usage: build [control-plane] | packages | up | load ARCHIVE... | kubectl ARGUMENT... | exec COMMAND... | down")
+	if len(args) == 0 {
+		return usage
 	}
-	return errors.New("usage: build | up DIR")
-}
-
-func up(ctx context.Context, dir string) error {
-	if err := cluster.Build(ctx, os.Stderr); err != nil {
-		return err
-	}
-	c, err := cluster.Start(ctx, cluster.Options{Dir: dir, ControllerManager: true})
+	dir, err := directory()
 	if err != nil {
 		return err
 	}
-	defer c.Stop()
-	config := filepath.Join(dir, "kubeconfig")
-	if err := c.WriteKubeconfig(config, "admin"); err != nil {
+	command, args := args[0], args[1:]
+	switch command {
+	case "build":
+		return build(ctx, args)
+	case "packages":
+		fmt.Println(strings.Join(lab.Missing(), " "))
+		return nil
+	case "up":
+		return up(ctx, dir, args)
+	case "down":
+		return lab.Down(ctx, dir)
+	case "load":
+		return load(dir, args)
+	case "kubectl":
+		return inside(ctx, dir, append([]string{"kubectl"}, args...))
+	case "exec":
+		return inside(ctx, dir, args)
+	}
+	return usage
+}
+
+func directory() (string, error) {
+	if dir := os.Getenv("FSM_CLUSTER_DIR"); dir != "" {
+		return dir, nil
+	}
+	return lab.DefaultDir()
+}
+
+func build(ctx context.Context, args []string) error {
+	tiers := []cluster.Tier{cluster.ControlPlane(), cluster.NodePrograms()}
+	if len(args) == 1 && args[0] == "control-plane" {
+		tiers = tiers[:1]
+	}
+	return cluster.Build(ctx, os.Stderr, tiers...)
+}
+
+func up(ctx context.Context, dir string, args []string) error {
+	o := lab.Options{Dir: dir}
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	flags.IntVar(&o.Nodes, "nodes", 2, "number of nodes")
+	flags.BoolVar(&o.NoLoadBalancers, "no-load-balancers", false, "give Services of type LoadBalancer no addresses")
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	fmt.Printf("export KUBECONFIG=%s\n", config)
-	<-ctx.Done()
+	if err := build(ctx, nil); err != nil {
+		return err
+	}
+	l, err := lab.Up(ctx, o, os.Stderr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("export KUBECONFIG=%s\n", l.Kubeconfig())
 	return nil
+}
+
+// load lets nodes pull the images of archives.
+func load(dir string, args []string) error {
+	flags := flag.NewFlagSet("load", flag.ContinueOnError)
+	var names []string
+	flags.Func("as", "`NAME` of the image, instead of those in the archive; may be repeated", func(name string) error {
+		names = append(names, name)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	l, err := lab.Find(dir)
+	if err != nil {
+		return err
+	}
+	images, err := l.Images()
+	if err != nil {
+		return err
+	}
+	for _, archive := range flags.Args() {
+		loaded, err := images.Load(archive, names...)
+		if err != nil {
+			return err
+		}
+		fmt.Println(strings.Join(loaded, "\n"))
+	}
+	return nil
+}
+
+// inside runs a command in the network of the cluster.
+func inside(ctx context.Context, dir string, args []string) error {
+	if len(args) == 0 {
+		return errors.New("usage: exec COMMAND...")
+	}
+	l, err := lab.Find(dir)
+	if err != nil {
+		return err
+	}
+	cmd := l.Command(ctx, args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
 }
