@@ -28,12 +28,14 @@ FUZZ := \
 	internal/resource:FuzzDecode \
 	internal/translate:FuzzTranslate
 
+CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc grpc bench images lint fuzz clean
+.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down conformance generate lint fuzz clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## bin/fsm and bin/fsm-proxy
 	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/ ./cmd/...
@@ -56,6 +58,30 @@ bench: build ## fsm-proxy beside nginx and HAProxy; BENCH='-list' shows what the
 
 images: ## container images without a container engine, and what is in them, in bin/images
 	cd build/images && $(GO) run . -root ../.. -out ../../bin/images -version $(VERSION)
+
+test-images: ## images for the pods of tests, under the names that manifests call them by, in bin/images/test
+	cd test/images && $(GO) run . -out ../../bin/images/test $(IMAGES)
+
+check-images: ## tests of both kinds of images
+	cd build/images && $(GO) vet ./... && $(GO) test ./...
+	cd test/images && $(GO) vet ./... && $(GO) test ./...
+
+cluster-up: ## a Kubernetes with two nodes in namespaces of this machine; needs root
+	$(GO) run ./test/cluster/cmd up
+
+cluster-load: ## lets its nodes pull the images that "make images" has built
+	$(GO) run ./test/cluster/cmd load $$(find bin/images -name "*.tar")
+
+cluster-down: ## ends it
+	$(GO) run ./test/cluster/cmd down
+
+conformance: ## the conformance suite of the Gateway API, on the test cluster or on that of KUBECONFIG; SUITE='-run-test=NAME'
+	test/conformance/run $(SUITE)
+
+# Like staticcheck, it has to be built with the Go release of this module.
+generate: ## what follows from api: how objects are copied, and their definitions in the chart
+	GOTOOLCHAIN=$$($(GO) env GOVERSION) $(GO) run $(CONTROLLER_GEN) \
+		object:headerFile=api/generated.txt crd:allowDangerousTypes=true paths=./api/... output:crd:dir=charts/fsm/crds
 
 # staticcheck has to be built with the Go release of this module to understand it.
 lint: ## gofmt, go vet, staticcheck

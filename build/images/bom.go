@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"fsm/build/images/oci"
 )
 
 // document is a list of packages as SPDX 2.3 has it.
@@ -72,7 +74,7 @@ func writeBOM(path, program, version, binary string) error {
 	d := document{
 		Version: "SPDX-2.3", License: "CC0-1.0", ID: document1, Name: program + " " + version,
 		Namespace: "https://flomesh.io/spdx/" + program + "/" + digest,
-		Creation:  creation{Created: epoch.Format(time.RFC3339), Creators: []string{"Tool: fsm-images"}},
+		Creation:  creation{Created: oci.Epoch.Format(time.RFC3339), Creators: []string{"Tool: fsm-images"}},
 		Packages: []bomPackage{{
 			ID: root, Name: program, Version: version, Download: "NOASSERTION",
 			Checksums: []checksum{{"SHA256", digest}},

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"fsm/build/images/oci"
+	"fsm/build/images/program"
 )
 
 // programs are those that get an image, by their directories in cmd.
@@ -43,7 +47,7 @@ type builder struct {
 }
 
 // build makes the image of a program and returns the path of its archive.
-func (b *builder) build(ctx context.Context, program string) (string, error) {
+func (b *builder) build(ctx context.Context, name string) (string, error) {
 	work, err := os.MkdirTemp("", "fsm-images-")
 	if err != nil {
 		return "", err
@@ -52,35 +56,41 @@ func (b *builder) build(ctx context.Context, program string) (string, error) {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return "", err
 	}
-	index := newIndex()
+	var images []oci.Image
 	for _, arch := range b.arches {
 		binary := filepath.Join(work, arch)
-		if err := b.compile(ctx, program, arch, binary); err != nil {
+		source := program.Source{Dir: b.root, Package: "./cmd/" + name, Arch: arch, Variables: "-X fsm/internal/cli.Version=" + b.version}
+		if err := source.Compile(ctx, binary); err != nil {
 			return "", err
 		}
-		image, err := b.image(program, arch, binary)
+		image, err := b.image(name, arch, binary)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", arch, err)
 		}
-		index = addImage(index, image, arch)
-		bom := filepath.Join(b.out, program+"-"+arch+".spdx.json")
-		if err := writeBOM(bom, program, b.version, binary); err != nil {
-			return "", fmt.Errorf("list what is in %s for %s: %w", program, arch, err)
+		images = append(images, image)
+		bom := filepath.Join(b.out, name+"-"+arch+".spdx.json")
+		if err := writeBOM(bom, name, b.version, binary); err != nil {
+			return "", fmt.Errorf("list what is in %s for %s: %w", name, arch, err)
 		}
 	}
-	path := filepath.Join(b.out, program+".tar")
-	return path, writeArchive(path, filepath.Join(work, "layout"), index, b.registry+"/"+program+":"+b.version)
+	path := filepath.Join(b.out, name+".tar")
+	return path, oci.Write(path, []string{b.registry + "/" + name + ":" + b.version}, images...)
 }
 
-// compile builds a static program.
-func (b *builder) compile(ctx context.Context, program, arch, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X fsm/internal/cli.Version="+b.version, "-o", to, "./cmd/"+program)
-	cmd.Dir = b.root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compile for %s: %w", arch, err)
+// image is the image of a program for an architecture.
+func (b *builder) image(name, arch, binary string) (oci.Image, error) {
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		return oci.Image{}, err
 	}
-	return nil
+	return oci.Image{
+		Arch: arch,
+		Config: v1.Config{
+			Entrypoint: []string{"/" + name}, User: oci.Nonroot + ":" + oci.Nonroot, WorkingDir: "/",
+			Labels: map[string]string{
+				"org.opencontainers.image.title": name, "org.opencontainers.image.version": b.version,
+			},
+		},
+		Files: []oci.File{oci.NonrootPasswd, {Name: name, Mode: 0o755, Content: content}},
+	}, nil
 }

@@ -44,19 +44,6 @@ func ClientConfig(t *ir.BackendTLS, secrets Secrets) (*tls.Config, error) {
 	return cfg, nil
 }
 
-func systemRoots(more []*ir.Secret) (*x509.CertPool, error) {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("read the system's authorities: %w", err)
-	}
-	for _, s := range more {
-		if err := addAuthorities(pool, s); err != nil {
-			return nil, err
-		}
-	}
-	return pool, nil
-}
-
 // verifyServer checks a backend's chain against the roots, and its name against
 // the subject alternative names that are wanted, or else the server name.
 func verifyServer(chain []*x509.Certificate, roots *x509.CertPool, t *ir.BackendTLS) error {

@@ -27,7 +27,7 @@ func (p *pipy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client is gone
 	}
-	p.print(head(r))
+	p.print(PipyHead(r))
 	if t := r.Header.Get("Content-Type"); t != "" {
 		w.Header().Set("Content-Type", t)
 	}
@@ -42,7 +42,8 @@ func (p *pipy) print(head string) {
 	_, _ = fmt.Fprintf(p.out, "%s › pipy %s [INF] %s\n", p.name, time.Now().Format("2006-01-02 15:04:05.000"), head)
 }
 
-func head(r *http.Request) string {
+// PipyHead is the head of a request the way Pipy prints it.
+func PipyHead(r *http.Request) string {
 	headers := []string{member("host", r.Host)}
 	for name, values := range r.Header {
 		headers = append(headers, member(strings.ToLower(name), strings.Join(values, ",")))
