@@ -32,7 +32,7 @@ CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down conformance generate lint fuzz clean
+.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down cluster-test conformance generate lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -74,6 +74,10 @@ cluster-load: ## lets its nodes pull the images that "make images" has built
 
 cluster-down: ## ends it
 	$(GO) run ./test/cluster/cmd down
+
+cluster-test: ## that such a cluster is one, and leaves nothing behind; starts one of its own
+	$(GO) run ./test/cluster/cmd build
+	FSM_CLUSTER_REQUIRED=nodes $(GO) test -count=1 -v -timeout 20m -run TestLab ./test/cluster/lab
 
 conformance: ## the conformance suite of the Gateway API, on the test cluster or on that of KUBECONFIG; SUITE='-run-test=NAME'
 	test/conformance/run $(SUITE)

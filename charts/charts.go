@@ -12,3 +12,9 @@ import "embed"
 //
 //go:embed all:fsm
 var FSM embed.FS
+
+// Definitions are the custom resource definitions of FSM, in the directory fsm/crds.
+// They are part of the chart; a program that needs no more than them embeds no more.
+//
+//go:embed fsm/crds/*.yaml
+var Definitions embed.FS

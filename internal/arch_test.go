@@ -20,13 +20,20 @@ var mayImport = map[string][]string{
 	"internal/identity":  {},
 	"internal/provision": with(apiTypes, "sigs.k8s.io/yaml", "internal/ir"),
 
+	// Our own kinds of objects.
+	"api/config/v1alpha1": {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
+	"api/config/v1alpha2": {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
+	"api/config/v1alpha3": {"k8s.io/api/...", "k8s.io/apimachinery/..."},
+	"internal/webhook":    with(apiTypes, "api/...", "internal/meshconfig", "golang.org/x/sync/semaphore", "k8s.io/client-go/...", "sigs.k8s.io/json"),
+	"internal/meshconfig": with(apiTypes, "api/config/v1alpha3"),
+
 	// Control plane.
 	"internal/resource": {
-		"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiextensions-apiserver/...",
+		"api/...", "charts", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiextensions-apiserver/...",
 		"k8s.io/apiserver/pkg/apis/cel", "sigs.k8s.io/gateway-api/apis/...", "sigs.k8s.io/json", "sigs.k8s.io/yaml", "go.yaml.in/yaml/v2",
 	},
 	"internal/source/file": {"internal/resource", "github.com/fsnotify/fsnotify"},
-	"internal/source/kube": with(apiTypes, "internal/resource", "k8s.io/client-go/metadata", "k8s.io/client-go/rest", "k8s.io/client-go/tools/cache",
+	"internal/source/kube": with(apiTypes, "api/...", "internal/resource", "k8s.io/client-go/metadata", "k8s.io/client-go/rest", "k8s.io/client-go/tools/cache",
 		"k8s.io/klog/v2", "github.com/go-logr/logr"),
 	"internal/status": with(apiTypes, "internal/resource", "internal/source/kube", "internal/translate/report",
 		"k8s.io/client-go/rest", "golang.org/x/time/rate"),
@@ -48,7 +55,7 @@ var mayImport = map[string][]string{
 	// Data plane, from the ground up.
 	"internal/proxy/buffer":    {},
 	"internal/proxy/message":   {},
-	"internal/proxy/pki":       {"internal/ir"},
+	"internal/proxy/pki":       {"internal/ir", "golang.org/x/crypto/x509roots/fallback/bundle"},
 	"internal/proxy/overload":  {},
 	"internal/proxy/telemetry": {"github.com/prometheus/client_golang/prometheus"},
 	"internal/proxy/tracing":   {"go.opentelemetry.io/..."},
@@ -75,18 +82,23 @@ var mayImport = map[string][]string{
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
 		"internal/ir", "internal/project", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/report"),
 	"internal/hello": {"google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
-	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",
-		"internal/leader", "internal/project", "internal/provision", "internal/resource", "internal/source/kube", "internal/status",
+	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "api/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",
+		"internal/leader", "internal/meshconfig", "internal/webhook", "internal/project", "internal/provision", "internal/resource", "internal/source/kube", "internal/status",
 		"internal/translate", "internal/translate/report"),
 	"charts": {},
 	"internal/install": {
-		"charts", "internal/resource", "helm.sh/helm/v3/pkg/...", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/cli-runtime/pkg/genericclioptions",
+		"charts", "internal/inspect", "internal/resource", "helm.sh/helm/v3/pkg/...", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/cli-runtime/pkg/genericclioptions",
 		"k8s.io/client-go/...", "sigs.k8s.io/yaml",
 	},
-	"internal/cli":       {"..."},
-	"cmd/fsm":            {"internal/cli"},
-	"cmd/fsm-controller": {"internal/operator", "internal/provision", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/client-go/..."},
-	"cmd/fsm-proxy":      {"internal/proxy/process", "github.com/spf13/cobra"},
+	"docs": {},
+	"internal/inspect": {
+		"internal/deliver", "internal/ir", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/...", "k8s.io/streaming/...", "sigs.k8s.io/yaml",
+	},
+	"internal/inspect/inspecttest": {"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/...", "k8s.io/streaming/..."},
+	"internal/cli":                 {"..."},
+	"cmd/fsm":                      {"internal/cli"},
+	"cmd/fsm-controller":           {"internal/operator", "internal/provision", "internal/translate/gatewayapi", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/client-go/..."},
+	"cmd/fsm-proxy":                {"internal/proxy/process", "github.com/spf13/cobra"},
 
 	// Tests and what they use.
 	"internal/golden": {"github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/txtar"},

@@ -15,7 +15,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	o := options{namespace: os.Getenv("POD_NAMESPACE"), pod: os.Getenv("POD_NAME")}
+	o := options{namespace: os.Getenv("POD_NAMESPACE"), pod: os.Getenv("POD_NAME"), address: os.Getenv("POD_IP")}
 	cmd := &cobra.Command{
 		Use: "fsm-controller", Short: "The control plane of FSM in a Kubernetes cluster",
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,

@@ -16,15 +16,18 @@ import (
 
 	"fsm/internal/operator"
 	"fsm/internal/provision"
+	"fsm/internal/translate/gatewayapi"
 )
 
 // options are what flags say.
 type options struct {
-	kubeconfig, namespace, pod, trustDomain, controllerName string
-	listen, repo                                            string
-	url, image, pullPolicy                                  string
-	secretNamespaces                                        []string
-	level                                                   slog.Level
+	kubeconfig, namespace, pod, address string
+	trustDomain, controllerName         string
+	listen, repo, debug                 string
+	webhook, registration               string
+	url, image, pullPolicy              string
+	secretNamespaces                    []string
+	level                               slog.LevelVar
 }
 
 func (o *options) flags(cmd *cobra.Command) {
@@ -32,19 +35,23 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "how to reach the API server; the pod's service account if not given")
 	f.StringVar(&o.namespace, "namespace", o.namespace, "namespace that the controller runs in")
 	f.StringVar(&o.pod, "pod", o.pod, "name that tells replicas apart; the host name if not given")
+	f.StringVar(&o.address, "address", o.address, "IP address at which other replicas reach this one; there are none if it is empty")
 	f.StringVar(&o.trustDomain, "trust-domain", "cluster.local", "trust domain of proxies")
 	f.StringVar(&o.controllerName, "controller-name", "flomesh.io/gateway-controller", "controllerName of the GatewayClasses to serve")
 	f.StringVar(&o.listen, "listen", ":15010", "address to deliver to proxies on")
 	f.StringVar(&o.repo, "repo", ":6060", "address that answers whether the controller is there; empty for none")
+	f.StringVar(&o.debug, "debug", "127.0.0.1:9092", "address that answers what this replica knows, for 'fsm status'; empty for none")
+	f.StringVar(&o.webhook, "webhook", "", "address that answers the API server's questions about objects; none if not given")
+	f.StringVar(&o.registration, "webhook-registration", "fsm-validator", "ValidatingWebhookConfiguration to complete for --webhook")
 	f.StringVar(&o.url, "url", "", "URL at which proxies reach the controller; https://fsm-controller.NAMESPACE:15010 if not given")
 	f.StringVar(&o.image, "proxy-image", "flomesh/fsm-proxy", "image of proxies")
 	f.StringVar(&o.pullPolicy, "proxy-pull-policy", string(corev1.PullIfNotPresent), "when to pull it")
 	f.StringSliceVar(&o.secretNamespaces, "secret-namespaces", nil, "the only namespaces whose Secrets are read; all if not given")
-	f.TextVar(&o.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	f.TextVar(&o.level, "log-level", new(slog.LevelVar), "debug, info, warn or error, until the mesh configuration says another")
 }
 
 func (o *options) run(ctx context.Context) error {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level}))
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: &o.level}))
 	config, err := o.config()
 	if err != nil {
 		return err
@@ -73,13 +80,39 @@ func (o *options) run(ctx context.Context) error {
 			return err
 		}
 	}
+	debug, err := listen("--debug", o.debug)
+	if err != nil {
+		return err
+	}
+	webhook, err := listen("--webhook", o.webhook)
+	if err != nil {
+		return err
+	}
+	if o.address != "" {
+		if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil {
+			o.address = net.JoinHostPort(o.address, port)
+		}
+	}
 	return operator.Run(ctx, operator.Options{
-		Config: config, ControllerName: o.controllerName, Namespace: o.namespace, Pod: o.pod, TrustDomain: o.trustDomain,
+		Config: config, ControllerName: o.controllerName, Namespace: o.namespace, Pod: o.pod, Address: o.address, TrustDomain: o.trustDomain,
 		Proxies: provision.Settings{
 			Image: o.image, PullPolicy: corev1.PullPolicy(o.pullPolicy), Controller: o.url, TrustMap: "fsm-trust", Audience: operator.Name,
 		},
-		SecretNamespaces: o.secretNamespaces, Log: log,
+		Webhook:  operator.Webhook{Listener: webhook, Registration: o.registration},
+		Features: gatewayapi.Features(), SecretNamespaces: o.secretNamespaces, Debug: debug, LogLevel: &o.level, Log: log,
 	}, ln)
+}
+
+// listen listens on what a flag says; nil for none.
+func listen(flag, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", flag, err)
+	}
+	return ln, nil
 }
 
 func (o *options) config() (*rest.Config, error) {

@@ -31,11 +31,7 @@ func gateway() *cobra.Command {
 					return err
 				}
 			}
-			o.Level = new(slog.LevelVar)
-			o.Level.Set(level)
-			o.Log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.Level}))
-			o.Stdout = os.Stdout
-			return process.Run(cmd.Context(), o, feed)
+			return run(cmd, o, level, feed)
 		},
 	}
 	cmd.Flags().StringVar(&snapshot, "snapshot", "", "snapshot as JSON, as fsm translate -o json --with-secrets writes it")
@@ -45,4 +41,13 @@ func gateway() *cobra.Command {
 	cmd.MarkFlagsOneRequired("snapshot", "controller")
 	cmd.MarkFlagsMutuallyExclusive("snapshot", "controller")
 	return cmd
+}
+
+// run runs a proxy that logs to standard error.
+func run(cmd *cobra.Command, o process.Options, level slog.Level, feed process.Feed) error {
+	o.Level = new(slog.LevelVar)
+	o.Level.Set(level)
+	o.Log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.Level}))
+	o.Stdout = os.Stdout
+	return process.Run(cmd.Context(), o, feed)
 }

@@ -15,7 +15,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(gateway())
+	root.AddCommand(gateway(), serviceLB())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "fsm-proxy:", err)
 		os.Exit(1)

@@ -38,9 +38,9 @@ not in order.`,
 			return writeChecks(cmd.OutOrStdout(), checks, output)
 		},
 	}
-	c.bind(cmd, "fsm")
+	c.bind(cmd, true)
 	cmd.Flags().BoolVar(&before, "pre", false, "check whether FSM can be installed")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	outputFlag(cmd, &output, "text", "json")
 	return cmd
 }
 

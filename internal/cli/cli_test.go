@@ -65,12 +65,14 @@ endpoints: [{addresses: [10.0.0.1]}]
 // TestUsageErrors: a command line that makes no sense ends with code 2 and a line
 // that says what would.
 func TestUsageErrors(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"run"}, "no files: say which with -f FILE"},
-		{[]string{"validate"}, "no files"},
+		{[]string{"validate"}, "no files and no cluster: say which files with -f FILE"},
 		{[]string{"validate", "extra", "-f", "-"}, "unknown command \"extra\""},
 		{[]string{"validate", "-f", "-", "-o", "xml"}, `--output "xml": want text or json`},
 		{[]string{"validate", "-f", "-", "--bind", "localhost"}, `--bind "localhost": want an IP address`},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fsm/internal/inspect"
 	"fsm/internal/install"
 )
 
@@ -19,23 +20,52 @@ type clusterFlags struct {
 	verbose             bool
 }
 
-func (c *clusterFlags) bind(cmd *cobra.Command, mesh string) {
-	f := cmd.Flags()
-	f.StringVar(&c.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster; what KUBECONFIG names if not given")
-	f.StringVar(&c.context, "context", "", "name of the context in it")
-	f.BoolVar(&c.verbose, "verbose", false, "print what Helm does")
-	if mesh != "" {
-		f.StringVar(&c.namespace, "fsm-namespace", "fsm-system", "namespace of the control plane")
-		f.StringVar(&c.mesh, "mesh-name", mesh, "name of the mesh")
+// bind makes the flags of commands that use Helm; named tells whether they are about
+// a mesh that has a name.
+func (c *clusterFlags) bind(cmd *cobra.Command, named bool) {
+	c.bindAccess(cmd)
+	cmd.Flags().BoolVar(&c.verbose, "verbose", false, "print what Helm does")
+	if named {
+		c.bindNamespace(cmd)
+		c.bindMesh(cmd)
 	}
 }
 
+func (c *clusterFlags) bindAccess(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster; what KUBECONFIG names if not given")
+	f.StringVar(&c.context, "context", "", "name of the context in it")
+}
+
+func (c *clusterFlags) bindNamespace(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.namespace, namespaceFlag, "fsm-system", "namespace of the control plane")
+}
+
+func (c *clusterFlags) bindMesh(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.mesh, "mesh-name", "fsm", "name of the mesh")
+}
+
+// access is how to reach the cluster.
+func (c *clusterFlags) access() install.Access {
+	return install.Access{Kubeconfig: c.kubeconfig, Context: c.context}
+}
+
+// open is for commands that change what is installed, or look at it.
 func (c *clusterFlags) open(errs io.Writer) (*install.Cluster, error) {
-	access := install.Access{Kubeconfig: c.kubeconfig, Context: c.context}
+	access := c.access()
 	if c.verbose {
 		access.Log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return install.Open(access)
+}
+
+// inspect is for commands that ask what runs.
+func (c *clusterFlags) inspect() (*inspect.Cluster, error) {
+	config, err := c.access().Config()
+	if err != nil {
+		return nil, err
+	}
+	return inspect.New(config)
 }
 
 // chartFlags are those of the commands that install something.
@@ -48,7 +78,7 @@ type chartFlags struct {
 }
 
 func (c *chartFlags) bind(cmd *cobra.Command) {
-	c.clusterFlags.bind(cmd, "fsm")
+	c.clusterFlags.bind(cmd, true)
 	f := cmd.Flags()
 	f.StringVar(&c.chart, "fsm-chart-path", "", "chart to install in place of the one that is built in; a directory or an archive")
 	f.StringArrayVar(&c.sets, "set", nil, "value for the chart, KEY=VALUE; a list is {a,b} or [a,b]")

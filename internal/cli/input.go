@@ -9,10 +9,19 @@ import (
 	"fsm/internal/translate"
 )
 
-// input is the files that a command is about, and the machine that they are for.
+// input is what a command is about: files, and the machine that they are for, or the
+// objects of a cluster.
 type input struct {
+	clusterFlags
 	paths []string
 	bind  []string
+}
+
+// flagsForBoth makes the flags of a command that is about the cluster when no files
+// are given.
+func (in *input) flagsForBoth(cmd *cobra.Command) {
+	in.flags(cmd, true)
+	in.bindAccess(cmd)
 }
 
 // flags makes the flags of the input. stdin tells whether "-" is a file.

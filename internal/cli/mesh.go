@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"fsm/internal/install"
 )
@@ -45,8 +44,9 @@ func meshListCommand() *cobra.Command {
 			return writeMeshes(cmd.OutOrStdout(), meshes, output)
 		},
 	}
-	c.bind(cmd, "")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	c.bind(cmd, false)
+	ignorePort(cmd)
+	outputFlag(cmd, &output, "text", "json", "yaml")
 	return cmd
 }
 
@@ -55,16 +55,8 @@ func writeMeshes(out io.Writer, meshes []install.Mesh, output string) error {
 	if meshes == nil {
 		meshes = []install.Mesh{} // no null
 	}
-	switch output {
-	case "json":
-		return writeJSON(out, meshes)
-	case "yaml":
-		text, err := yaml.Marshal(meshes)
-		if err != nil {
-			return fmt.Errorf("encode meshes: %w", err)
-		}
-		_, err = out.Write(text)
-		return err
+	if output != "text" {
+		return encode(out, meshes, output)
 	}
 	if len(meshes) == 0 {
 		fmt.Fprintln(out, "There is no mesh in the cluster.")

@@ -65,11 +65,14 @@ func writeReference(out *strings.Builder, cmd *cobra.Command) {
 
 // writeFlags writes the table of a command's flags, if it has some.
 func writeFlags(out *strings.Builder, cmd *cobra.Command) {
-	if !cmd.LocalFlags().HasFlags() {
+	if !cmd.HasAvailableLocalFlags() {
 		return
 	}
 	fmt.Fprint(out, "| Flag | Default | Meaning |\n|---|---|---|\n")
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
 		name := "`--" + f.Name + "`"
 		if f.Shorthand != "" {
 			name = "`-" + f.Shorthand + "`, " + name

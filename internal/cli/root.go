@@ -56,6 +56,8 @@ with the objects of the cluster.`,
 		SilenceErrors: true,
 		Args:          usage(noSuchCommand),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Before every command, as long as none has its own.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return applySettings(cmd) },
 	}
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -72,6 +74,13 @@ with the objects of the cluster.`,
 		upgradeCommand(),
 		uninstallCommand(),
 		meshCommand(),
+		gatewayCommand(),
+		serviceLBCommand(),
+		namespaceCommand(),
+		statusCommand(),
+		proxyCommand(),
+		supportCommand(),
+		envCommand(),
 		versionCommand(),
 	)
 	return root

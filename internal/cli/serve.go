@@ -45,17 +45,18 @@ func (s *serving) run(ctx context.Context) error {
 func (s *serving) feed(ctx context.Context, p *proxy.Proxy) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	reports := &controller.Reports{Publish: func(r *report.Report) {
+		if err := s.applied(p, r); err != nil {
+			stop(err)
+		}
+	}}
 	loop := &controller.Loop{
 		Sources:    []controller.Source{s.source},
 		Translator: translate.New(standalone()),
-		Publish: func(r *report.Report) {
-			if err := s.applied(p, r); err != nil {
-				stop(err)
-			}
-		},
+		Translated: reports.Translated,
 	}
 	selected := func(m *ir.Mesh) *ir.Snapshot { return project.Project(m, s.node) }
-	local := deliver.NewLocal(selected, p.Apply, loop.Answered)
+	local := deliver.NewLocal(selected, p.Apply, reports.Answered)
 	loop.Delivery = local
 	var wg sync.WaitGroup
 	wg.Go(func() { local.Run(ctx) })

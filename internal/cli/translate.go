@@ -11,39 +11,45 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/project"
-	"fsm/internal/source/file"
 	"fsm/internal/translate"
 )
 
 func translateCommand() *cobra.Command {
 	in := &input{}
 	t := &translation{}
+	var gateway string
 	cmd := &cobra.Command{
-		Use:   "translate -f FILE|DIR",
-		Short: "Show what files mean to a proxy",
+		Use:   "translate [-f FILE|DIR]",
+		Short: "Show what files, or a cluster, mean to a proxy",
 		Long: `Prints the snapshot that a proxy gets: listeners, routes in order of precedence,
-backends and endpoints, one line for each. With -o json it is what
+backends and endpoints, one line for each. Without files it is about a Gateway of the
+cluster, the only one or that of --gateway. With -o json it is what
 'fsm-proxy gateway --snapshot FILE' serves, when --with-secrets is given too.
 
 Private keys are left out unless --with-secrets is given. They go to a file that
 only its owner can read, that of --out or standard output, or to a pipe, but not to a
 terminal.`,
 		Example: `  fsm translate -f gateway.yaml
-  fsm translate -f . -o json --with-secrets --out snapshot.json`,
+  fsm translate -f . -o json --with-secrets --out snapshot.json
+  fsm translate --gateway shop/web`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := in.check(); err != nil {
+			if err := in.checkBind(); err != nil {
 				return err
 			}
 			if err := t.check(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			set, err := file.Read(in.paths, cmd.InOrStdin())
+			subject, err := in.load(cmd.Context(), cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			mesh, r := translate.Translate(set, standalone())
-			s := project.Project(mesh, in.node())
+			mesh, r := translate.Translate(subject.set, subject.config)
+			node, err := subject.choose(mesh, gatewayName(gateway), "")
+			if err != nil {
+				return err
+			}
+			s := project.Project(mesh, node)
 			for _, e := range r.Apply(s.Conflicts).Entries() {
 				if !e.Accepted {
 					fmt.Fprint(cmd.ErrOrStderr(), e.Text)
@@ -52,8 +58,9 @@ terminal.`,
 			return t.write(s, cmd.OutOrStdout())
 		},
 	}
-	in.flags(cmd, true)
-	cmd.Flags().StringVarP(&t.output, "output", "o", "text", "text or json")
+	in.flagsForBoth(cmd)
+	outputFlag(cmd, &t.output, "text", "json")
+	cmd.Flags().StringVar(&gateway, "gateway", "", "NAMESPACE/NAME of a Gateway, where a cluster has several")
 	cmd.Flags().BoolVar(&t.secrets, "with-secrets", false, "write private keys too; needs -o json")
 	cmd.Flags().StringVar(&t.path, "out", "", "file to write to, in place of standard output")
 	return cmd

@@ -47,11 +47,12 @@ delete the Gateways to be rid of them.`,
 		Args:    usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
-	r.bind(cmd, "fsm")
+	r.bind(cmd, true)
 	f := cmd.Flags()
 	f.BoolVarP(&r.force, "force", "f", false, "do not ask")
-	f.BoolVarP(&r.wide, "delete-cluster-wide-resources", "a", false, "delete the Secret of the certificate authority as well")
+	f.BoolVarP(&r.wide, "delete-cluster-wide-resources", "a", false, "delete the Secret of the certificate authority and the definitions of FSM as well")
 	f.BoolVar(&r.deleteNamespace, "delete-namespace", false, "delete the namespace of the control plane as well")
+	ignorePort(cmd)
 	f.StringVar(&r.secret, "ca-bundle-secret-name", "fsm-ca-bundle", "Secret of the certificate authority")
 	return cmd
 }
@@ -69,7 +70,7 @@ func (r *removal) run(cmd *cobra.Command) error {
 	}
 	what := install.Removal{Mesh: r.mesh, Namespace: r.namespace, DeleteNamespace: r.deleteNamespace, Say: lines(cmd.OutOrStdout())}
 	if r.wide {
-		what.AuthoritySecret = r.secret
+		what.AuthoritySecret, what.Definitions = r.secret, true
 	}
 	return cluster.Uninstall(cmd.Context(), what)
 }

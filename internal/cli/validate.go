@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"fsm/internal/ir"
 	"fsm/internal/project"
 	"fsm/internal/resource"
-	"fsm/internal/source/file"
 	"fsm/internal/translate"
 	"fsm/internal/translate/report"
 )
@@ -18,10 +17,11 @@ func validateCommand() *cobra.Command {
 	in := &input{}
 	var output string
 	cmd := &cobra.Command{
-		Use:   "validate -f FILE|DIR",
-		Short: "Say what is wrong with files",
+		Use:   "validate [-f FILE|DIR]",
+		Short: "Say what is wrong with files, or with a cluster",
 		Long: `Prints the conditions of each object in the files, as Kubernetes would show them,
-and warnings. Nothing is served and no address is used.
+and warnings. Without files it is about the objects of the cluster. Nothing is served,
+no address is used, and nothing is changed.
 
 The exit code is 1 when an object is not accepted. Warnings, and references that do
 not resolve, are printed and leave it at 0: a backend may be on its way.`,
@@ -29,22 +29,26 @@ not resolve, are printed and leave it at 0: a backend may be on its way.`,
   helm template my-chart | fsm validate -f -`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := in.check(); err != nil {
+			if err := in.checkBind(); err != nil {
 				return err
 			}
 			if err := oneOf("output", output, "text", "json"); err != nil {
 				return err
 			}
-			set, err := file.Read(in.paths, cmd.InOrStdin())
+			s, err := in.load(cmd.Context(), cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			mesh, r := translate.Translate(set, standalone())
-			return writeVerdict(cmd.OutOrStdout(), r.Apply(project.Project(mesh, in.node()).Conflicts), output)
+			mesh, r := translate.Translate(s.set, s.config)
+			var conflicts []ir.Failure
+			for _, node := range s.nodes(mesh) {
+				conflicts = append(conflicts, project.Project(mesh, node).Conflicts...)
+			}
+			return writeVerdict(cmd.OutOrStdout(), r.Apply(conflicts), output)
 		},
 	}
-	in.flags(cmd, true)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	in.flagsForBoth(cmd)
+	outputFlag(cmd, &output, "text", "json")
 	return cmd
 }
 
@@ -127,11 +131,4 @@ func statusOf(key resource.Key, r *report.Report) any {
 		return s
 	}
 	return nil
-}
-
-func writeJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

@@ -48,7 +48,7 @@ func versionCommand() *cobra.Command {
 			return writeMeshes(out, meshes, "text")
 		},
 	}
-	c.bind(cmd, "")
+	c.bind(cmd, false)
 	cmd.Flags().BoolVar(&client, "client-only", false, "ask no cluster")
 	cmd.Flags().BoolVar(&short, "version-only", false, "print nothing but the version of this build")
 	return cmd
@@ -58,7 +58,7 @@ func versionCommand() *cobra.Command {
 func (c *clusterFlags) remote(ctx context.Context) ([]install.Mesh, error) {
 	ctx, cancel := context.WithTimeout(ctx, remoteTime)
 	defer cancel()
-	cluster, err := install.Open(install.Access{Kubeconfig: c.kubeconfig, Context: c.context})
+	cluster, err := install.Open(c.access())
 	if err != nil {
 		return nil, err
 	}

@@ -184,12 +184,13 @@ func (f *fleet) measure(b *testing.B, c change) {
 func serve(b *testing.B, s controller.Source) *proxytest.Proxy {
 	b.Helper()
 	p := proxytest.Start(b, proxy.Config{})
+	reports := &controller.Reports{Publish: func(*report.Report) {}}
 	loop := &controller.Loop{
 		Sources: []controller.Source{s}, Translator: translate.New(translate.Config{Standalone: true}),
-		Publish: func(*report.Report) {},
+		Translated: reports.Translated,
 	}
 	node := project.Node{Role: project.RoleGateway, Bind: []string{"127.0.0.1"}}
-	local := deliver.NewLocal(func(m *ir.Mesh) *ir.Snapshot { return project.Project(m, node) }, p.Apply, loop.Answered)
+	local := deliver.NewLocal(func(m *ir.Mesh) *ir.Snapshot { return project.Project(m, node) }, p.Apply, reports.Answered)
 	loop.Delivery = local
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -28,21 +27,8 @@ type Loop struct {
 	Sources    []Source
 	Translator *translate.Translator
 	Delivery   Delivery
-	// Publish is called with each report, once the proxy has answered.
-	Publish func(*report.Report)
-	// Translated, if set, is called with each result before it is delivered, in place
-	// of Publish: where there are many proxies, somebody else has to know what their
-	// answers mean.
+	// Translated is called with each result before it is delivered.
 	Translated func(*ir.Mesh, *report.Report)
-
-	mu      sync.Mutex
-	pending []translated // the oldest first
-}
-
-// translated is a mesh that was delivered and the report that goes with it.
-type translated struct {
-	mesh   *ir.Mesh
-	report *report.Report
 }
 
 // A single change is acted on at once. Changes that follow closely are gathered
@@ -103,27 +89,6 @@ func (l *Loop) Translate() {
 		sets[i] = s.Set()
 	}
 	mesh, rep := l.Translator.Translate(resource.Union(sets...))
-	if l.Translated != nil {
-		l.Translated(mesh, rep)
-	} else {
-		l.mu.Lock()
-		l.pending = append(l.pending, translated{mesh, rep})
-		l.mu.Unlock()
-	}
+	l.Translated(mesh, rep)
 	l.Delivery.Publish(mesh)
-}
-
-// Answered takes in what a proxy answered to a mesh, and publishes the report that
-// goes with it: whether something is programmed is for proxies to say. Meshes are
-// answered in order, and those before were skipped.
-func (l *Loop) Answered(m *ir.Mesh, a ir.Ack) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, t := range l.pending {
-		if t.mesh == m {
-			l.pending = slices.Delete(l.pending, 0, i+1)
-			l.Publish(t.report.Apply(a.Failures))
-			return
-		}
-	}
 }

@@ -54,10 +54,10 @@ func (d *delivery) Publish(m *ir.Mesh) {
 func TestAnswers(t *testing.T) {
 	s := &source{}
 	d := &delivery{}
-	var reports []*report.Report
+	var published []*report.Report
+	reports := controller.Reports{Publish: func(r *report.Report) { published = append(published, r) }}
 	l := controller.Loop{
-		Sources: []controller.Source{s}, Translator: translate.New(translate.Config{}), Delivery: d,
-		Publish: func(r *report.Report) { reports = append(reports, r) },
+		Sources: []controller.Source{s}, Translator: translate.New(translate.Config{}), Delivery: d, Translated: reports.Translated,
 	}
 	class := func(name string) resource.Object {
 		return &gatewayv1.GatewayClass{
@@ -69,11 +69,11 @@ func TestAnswers(t *testing.T) {
 		s.set = resource.NewSet([]resource.Object{class(name)})
 		l.Translate()
 	}
-	l.Answered(d.meshes[0], ir.Ack{})
-	l.Answered(d.meshes[2], ir.Ack{})
-	l.Answered(d.meshes[1], ir.Ack{}) // too late
+	reports.Answered(d.meshes[0], ir.Ack{})
+	reports.Answered(d.meshes[2], ir.Ack{})
+	reports.Answered(d.meshes[1], ir.Ack{}) // too late
 	var got []string
-	for _, r := range reports {
+	for _, r := range published {
 		for key := range r.Classes {
 			got = append(got, key.Name)
 		}
@@ -91,7 +91,7 @@ func TestLoop(t *testing.T) {
 		d := &delivery{begun: time.Now()}
 		l := controller.Loop{
 			Sources: []controller.Source{s}, Translator: translate.New(translate.Config{}), Delivery: d,
-			Publish: func(*report.Report) {},
+			Translated: func(*ir.Mesh, *report.Report) {},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

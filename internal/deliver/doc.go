@@ -14,11 +14,13 @@
 // # The listener
 //
 // The controller listens on one port, with TLS 1.3 and HTTP/2. Both ends are known
-// by the identity in their certificates and not by host names. There are two
+// by the identity in their certificates and not by host names. There are these
 // requests:
 //
 //	POST /v1/certificates   a signing request in PEM; the answer is a chain in PEM
 //	POST /v1/stream         the stream
+//	POST /v1/peers          from another replica of the controller, with a controller's
+//	                        certificate; what is in it is for package operator
 //
 // A proxy that asks for a certificate shows none, since it may have none that is
 // still valid; it sends a service-account token as Authorization: Bearer. Role,

@@ -52,6 +52,9 @@ type ServerConfig struct {
 	Authenticate func(ctx context.Context, token string) (identity.ID, error)
 	// Sign answers signing requests; see [identity.CA].
 	Sign func(request []byte, id identity.ID) (chain []byte, err error)
+	// Peers, if it is set, takes in what other replicas of the controller post to
+	// [PathPeers]. Nobody else gets there.
+	Peers http.Handler
 	// Beat is how often to send something; 0 is the usual [Beat].
 	Beat time.Duration
 	Log  *slog.Logger
@@ -213,6 +216,9 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathStream, s.stream)
 	mux.HandleFunc("POST "+pathCertificates, s.certificates)
+	if s.Peers != nil {
+		mux.HandleFunc("POST "+PathPeers, s.peers)
+	}
 	return mux
 }
 

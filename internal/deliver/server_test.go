@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,32 @@ func TestWhoMayStream(t *testing.T) {
 				t.Errorf("status %d, %v", status, err)
 			}
 		})
+	}
+}
+
+// TestPeers: only another replica of the controller may tell about its proxies.
+func TestPeers(t *testing.T) {
+	ca := newCA(t, 0)
+	var told atomic.Int32
+	c := start(t, ca, "", deliver.ServerConfig{Peers: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		told.Add(1)
+		w.WriteHeader(http.StatusNoContent)
+	})})
+	for _, test := range []struct {
+		name string
+		side identity.Side
+		want int
+	}{
+		{"without a certificate", identity.Side{}, http.StatusUnauthorized},
+		{"as a proxy", side(t, ca, gatewayID, nil), http.StatusForbidden},
+		{"as a controller", side(t, ca, controllerID, nil), http.StatusNoContent},
+	} {
+		if status, err := c.post(t, deliver.PathPeers, test.side, "{}", ""); err != nil || status != test.want {
+			t.Errorf("%s: got %d, %v; want %d", test.name, status, err, test.want)
+		}
+	}
+	if n := told.Load(); n != 1 {
+		t.Errorf("told %d times", n)
 	}
 }
 

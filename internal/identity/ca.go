@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,6 +14,7 @@ import (
 	"io/fs"
 	"math/big"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,7 +50,7 @@ type CA struct {
 	trustDomain string
 	cert        *x509.Certificate
 	key         *ecdsa.PrivateKey
-	lifetime    time.Duration
+	lifetime    atomic.Int64 // a time.Duration
 	bundle      []byte
 }
 
@@ -74,10 +76,8 @@ func OpenCA(ctx context.Context, c CAConfig) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
-	ca := &CA{trustDomain: c.TrustDomain, lifetime: c.LeafLifetime}
-	if ca.lifetime == 0 {
-		ca.lifetime = LeafLifetime
-	}
+	ca := &CA{trustDomain: c.TrustDomain}
+	ca.SetLeafLifetime(cmp.Or(c.LeafLifetime, LeafLifetime))
 	if err := ca.load(m); err != nil {
 		return nil, fmt.Errorf("open certificate authority: stored root: %w", err)
 	}
@@ -156,6 +156,10 @@ func (ca *CA) Bundle() []byte { return ca.bundle }
 // TrustDomain is the one whose names the authority signs.
 func (ca *CA) TrustDomain() string { return ca.trustDomain }
 
+// SetLeafLifetime changes the lifetime of the certificates that are signed from then
+// on.
+func (ca *CA) SetLeafLifetime(d time.Duration) { ca.lifetime.Store(int64(d)) }
+
 // ErrRefused is in the errors about requests that ask for what their sender is not
 // entitled to.
 var ErrRefused = errors.New("signing request refused")
@@ -174,7 +178,7 @@ func (ca *CA) Sign(request []byte, id ID) (chain []byte, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	now := time.Now()
-	notAfter := now.Add(ca.lifetime)
+	notAfter := now.Add(time.Duration(ca.lifetime.Load()))
 	if notAfter.After(ca.cert.NotAfter) {
 		notAfter = ca.cert.NotAfter
 	}

@@ -276,3 +276,16 @@ func (unreachable) Load(context.Context) (identity.Material, error) {
 	return identity.Material{}, errUnreachable
 }
 func (unreachable) Create(context.Context, identity.Material) error { return errUnreachable }
+
+// TestLeafLifetime: another lifetime counts from then on.
+func TestLeafLifetime(t *testing.T) {
+	ca := open(t, &memory{}, 0)
+	ca.SetLeafLifetime(2 * time.Hour)
+	chain, err := ca.Sign(request(t, &x509.CertificateRequest{URIs: []*url.URL{uri(gatewayID.String())}}, ecdsaKey(t, elliptic.P256())), gatewayID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if life := time.Until(leaf(t, chain).NotAfter); life > 2*time.Hour || life < time.Hour {
+		t.Errorf("it is good for %v", life)
+	}
+}

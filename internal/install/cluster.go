@@ -34,8 +34,8 @@ type Cluster struct {
 	objects dynamic.Interface
 }
 
-// Open makes the clients of a cluster; it does not ask yet whether it is there.
-func Open(a Access) (*Cluster, error) {
+// Config is how to reach the cluster.
+func (a Access) Config() (*rest.Config, error) {
 	flags := a.flags("")
 	raw, err := flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {
@@ -48,6 +48,31 @@ func Open(a Access) (*Cluster, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	return config, nil
+}
+
+// Names are those of the context and of the API server.
+func (a Access) Names() (context, server string, err error) {
+	config, err := a.Config()
+	if err != nil {
+		return "", "", err
+	}
+	raw, err := a.flags("").ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return "", "", fmt.Errorf("read kubeconfig: %w", err)
+	}
+	if context = a.Context; context == "" {
+		context = raw.CurrentContext
+	}
+	return context, config.Host, nil
+}
+
+// Open makes the clients of a cluster; it does not ask yet whether it is there.
+func Open(a Access) (*Cluster, error) {
+	config, err := a.Config()
+	if err != nil {
+		return nil, err
 	}
 	c := &Cluster{access: a, log: a.Log}
 	if c.log == nil {

@@ -50,6 +50,13 @@ func TestCommands(t *testing.T) {
 		t.Errorf("a dry run changed %s", d.args)
 	}
 	fsm("", "mesh upgrade --fsm-namespace by-command --set fsm.controllerLogLevel=warn", "FSM successfully upgraded mesh [fsm] in namespace [by-command]\n")
+	fsm("", "gateway disable --fsm-namespace by-command", "Gateway is disabled in mesh [fsm] successfully\n")
+	fsm("", "gw enable --fsm-namespace by-command", "fsm-controller: done\n", "Gateway is enabled in mesh [fsm] successfully\n")
+	fsm("", "namespace add default", "Namespace [default] successfully added to mesh [fsm]\n")
+	fsm("", "ns list", "NAMESPACE  MESH  SIDECAR-INJECTION\ndefault    fsm   enabled\n")
+	fsm("", "namespace list -o yaml", "- mesh: fsm\n  namespace: default\n")
+	fsm("", "namespace remove default", "Namespace [default] successfully removed from mesh [fsm]\n")
+	fsm("", "namespace list", "No namespace belongs to a mesh.")
 	fsm("n\n", "uninstall mesh --fsm-namespace by-command", "by-command", "[y/n]")
 	if d := l.deployment("by-command"); !strings.Contains(d.args, "--log-level=warn") {
 		t.Errorf("got %s", d.args)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"helm.sh/helm/v3/pkg/chart"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -97,12 +98,64 @@ func (c *Cluster) define(ctx context.Context, say func(string)) error {
 	return nil
 }
 
-// compare finds what the cluster has of our definitions.
+// defineOwn installs the definitions of FSM's own kinds, which the chart has. They
+// are part of a version as its program is, so those that are there are replaced.
+func (c *Cluster) defineOwn(ctx context.Context, from *chart.Chart) error {
+	var texts [][]byte
+	for _, d := range from.CRDObjects() {
+		texts = append(texts, d.File.Data)
+	}
+	all, err := c.find(ctx, texts)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.theirs == nil {
+			_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
+		} else {
+			err = c.replace(ctx, d)
+		}
+		if err == nil {
+			err = c.established(ctx, d.ours.GetName())
+		}
+		if err != nil {
+			return fmt.Errorf("install CustomResourceDefinition %s: %w", d.ours.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// undefine deletes the definitions of FSM's own kinds, and with them all objects of
+// these kinds.
+func (c *Cluster) undefine(ctx context.Context) error {
+	own, err := loadChart("", "")
+	if err != nil {
+		return err
+	}
+	for _, d := range own.CRDObjects() {
+		var o unstructured.Unstructured
+		if err := yaml.Unmarshal(d.File.Data, &o.Object); err != nil {
+			return fmt.Errorf("read definition: %w", err)
+		}
+		err := c.objects.Resource(definitionKind).Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete CustomResourceDefinition %s: %w", o.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// compare finds what the cluster has of the definitions of the Gateway API.
 func (c *Cluster) compare(ctx context.Context) ([]*definition, error) {
 	texts, err := resource.Definitions()
 	if err != nil {
 		return nil, err
 	}
+	return c.find(ctx, texts)
+}
+
+// find finds what the cluster has under the names of definitions.
+func (c *Cluster) find(ctx context.Context, texts [][]byte) ([]*definition, error) {
 	var all []*definition
 	for _, text := range texts {
 		d := &definition{ours: new(unstructured.Unstructured)}
@@ -127,14 +180,19 @@ func (c *Cluster) put(ctx context.Context, d *definition) (did bool, err error) 
 	case d.theirs == nil:
 		_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
 	case d.older():
-		// The resource version is that of what was judged to be older.
-		next := d.ours.DeepCopy()
-		next.SetResourceVersion(d.theirs.GetResourceVersion())
-		_, err = c.objects.Resource(definitionKind).Update(ctx, next, metav1.UpdateOptions{FieldManager: manager})
+		err = c.replace(ctx, d)
 	default:
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// replace replaces a definition. The resource version is that of what was judged.
+func (c *Cluster) replace(ctx context.Context, d *definition) error {
+	next := d.ours.DeepCopy()
+	next.SetResourceVersion(d.theirs.GetResourceVersion())
+	_, err := c.objects.Resource(definitionKind).Update(ctx, next, metav1.UpdateOptions{FieldManager: manager})
+	return err
 }
 
 // manager is who changes objects, to the API server.

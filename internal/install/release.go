@@ -29,6 +29,9 @@ type Options struct {
 	Atomic bool
 	// Say is told, in a line, whenever there is something to tell.
 	Say func(line string)
+
+	// installed is a chart to use in place of all others.
+	installed *chart.Chart
 }
 
 // plan is what an installation comes to, before anything is done.
@@ -40,8 +43,16 @@ type plan struct {
 	all    chartutil.Values
 }
 
+// load finds the chart.
+func (o *Options) load() (*chart.Chart, error) {
+	if o.installed != nil {
+		return o.installed, nil
+	}
+	return loadChart(o.ChartPath, o.Version)
+}
+
 func newPlan(o Options) (*plan, error) {
-	c, err := loadChart(o.ChartPath, o.Version)
+	c, err := o.load()
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +120,10 @@ func (c *Cluster) Install(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if err := c.defineOwn(ctx, p.chart); err != nil {
+		return err
+	}
+	o.Say(fmt.Sprintf("making the objects of the control plane in namespace %s", o.Namespace))
 	i := action.NewInstall(h)
 	i.ReleaseName, i.Namespace, i.CreateNamespace, i.Timeout = o.Mesh, o.Namespace, true, o.Timeout
 	_, err = i.RunWithContext(ctx, p.chart, p.values)
@@ -205,6 +220,9 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if err := c.defineOwn(ctx, p.chart); err != nil {
+		return err
+	}
 	if err := c.upgrade(ctx, h, p); err != nil {
 		err = fmt.Errorf("upgrade mesh %s: %w", o.Mesh, err)
 		if !o.Atomic {
@@ -217,6 +235,7 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 }
 
 func (c *Cluster) upgrade(ctx context.Context, h *action.Configuration, p *plan) error {
+	p.Say(fmt.Sprintf("changing the objects of the control plane in namespace %s", p.Namespace))
 	u := action.NewUpgrade(h)
 	u.Namespace, u.Timeout, u.ResetValues, u.MaxHistory = p.Namespace, p.Timeout, true, maxHistory
 	if _, err := u.RunWithContext(ctx, p.Mesh, p.chart, p.values); err != nil {

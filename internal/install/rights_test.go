@@ -51,6 +51,8 @@ func (l *lab) operate(namespace string, secretNamespaces ...string) (address str
 	l.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	l.check(err)
+	webhook, err := net.Listen("tcp", "127.0.0.1:0")
+	l.check(err)
 	config := rest.CopyConfig(l.admin)
 	config.Impersonate = controllerAccount(namespace)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -60,6 +62,7 @@ func (l *lab) operate(namespace string, secretNamespaces ...string) (address str
 			Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: namespace, Pod: "test", TrustDomain: "cluster.local",
 			Proxies:          provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: operator.Name},
 			SecretNamespaces: secretNamespaces,
+			Webhook:          operator.Webhook{Listener: webhook, Registration: "fsm-validator"},
 			Log:              slog.New(slog.NewTextHandler(denials{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}, ln)
 	}()
@@ -149,6 +152,13 @@ func (l *lab) serves(controller string) {
 		},
 		"PodDisruptionBudget": func() error {
 			_, err := l.client.PolicyV1().PodDisruptionBudgets("shop").Get(l.ctx, name, metav1.GetOptions{})
+			return err
+		},
+		"webhook": func() error {
+			r, err := l.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.ctx, "fsm-validator", metav1.GetOptions{})
+			if err == nil && len(r.Webhooks[0].ClientConfig.CABundle) == 0 {
+				return fmt.Errorf("nobody to trust: %v", r.Webhooks)
+			}
 			return err
 		},
 	} {
@@ -275,7 +285,9 @@ func TestNoMoreRights(t *testing.T) {
 		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
 		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
 		{"bind", "rbac.authorization.k8s.io/clusterroles", "", ""}, {"impersonate", "users", "", ""}, {"get", "nodes", "", ""},
-		{"patch", "apiextensions.k8s.io/customresourcedefinitions", "", ""}, {"update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"},
+		{"patch", "apiextensions.k8s.io/customresourcedefinitions", "", ""}, {"patch", "config.flomesh.io/meshconfigs", "fsm-system", "fsm-mesh-config"},
+		{"update", "admissionregistration.k8s.io/validatingwebhookconfigurations", "", "somebody-else's"},
+		{"create", "admissionregistration.k8s.io/validatingwebhookconfigurations", "", ""}, {"update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"},
 	} {
 		if l.may(right.verb, right.resource, right.namespace, right.name) {
 			t.Errorf("may %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)

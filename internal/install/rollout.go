@@ -10,16 +10,21 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fsm/internal/inspect"
 )
 
 // Controller is the name of the Deployment of the control plane, and the label
 // "app" of its objects.
 const Controller = "fsm-controller"
 
+// reminder is how often to say what is still waited for.
+const reminder = 10 * time.Second
+
 // rollout waits until the control plane runs in its latest version, and says what
-// it waits for whenever that changes.
+// it waits for: whenever that changes, and now and then.
 func (c *Cluster) rollout(ctx context.Context, namespace string, say func(string)) error {
-	said := ""
+	said, start, last := "", time.Now(), time.Now()
 	err := poll(ctx, 250*time.Millisecond, func() error {
 		d, err := c.client.AppsV1().Deployments(namespace).Get(ctx, Controller, metav1.GetOptions{})
 		if err != nil {
@@ -32,9 +37,13 @@ func (c *Cluster) rollout(ctx context.Context, namespace string, say func(string
 		if trouble := c.trouble(ctx, d); trouble != "" {
 			state += ": " + trouble
 		}
-		if state != said {
-			said = state
+		switch {
+		case state != said:
+			said, last = state, time.Now()
 			say(Controller + ": " + state)
+		case time.Since(last) >= reminder:
+			last = time.Now()
+			say(fmt.Sprintf("%s: %s, for %s now", Controller, state, time.Since(start).Round(time.Second)))
 		}
 		return fmt.Errorf("deployment %s/%s: %s", namespace, Controller, state)
 	})
@@ -77,41 +86,8 @@ func (c *Cluster) trouble(ctx context.Context, d *appsv1.Deployment) string {
 	newest := slices.MaxFunc(pods.Items, func(a, b corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	if what := obstacle(&newest); what != "" {
+	if what := inspect.Obstacle(&newest); what != "" {
 		return "pod " + newest.Name + ": " + what
-	}
-	return ""
-}
-
-// fixes are what helps against the reasons for which containers wait.
-var fixes = map[string]string{
-	"ErrImagePull":               "is fsm.image right?",
-	"ImagePullBackOff":           "is fsm.image right?",
-	"InvalidImageName":           "is fsm.image right?",
-	"CreateContainerConfigError": "is what the pod refers to there?",
-	"CrashLoopBackOff":           "see its log with kubectl logs",
-}
-
-// obstacle is what a pod waits for.
-func obstacle(p *corev1.Pod) string {
-	for _, s := range p.Status.ContainerStatuses {
-		w := s.State.Waiting
-		if w == nil || w.Reason == "ContainerCreating" {
-			continue
-		}
-		text := w.Reason
-		if w.Message != "" {
-			text += ": " + w.Message
-		}
-		if fix := fixes[w.Reason]; fix != "" {
-			text += "; " + fix
-		}
-		return text
-	}
-	for _, condition := range p.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return "no node takes it: " + condition.Message
-		}
 	}
 	return ""
 }

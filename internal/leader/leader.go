@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,11 @@ type Options struct {
 	Config *rest.Config
 	// Namespace and Name are those of the Lease.
 	Namespace, Name string
-	// Identity tells candidates apart, for example the name of the pod.
+	// Identity tells candidates apart, for example the name of the pod. It may have no
+	// underscore.
 	Identity string
+	// Address is where others reach the candidate when it leads; empty for nowhere.
+	Address string
 	// Times may be zero for the usual ones.
 	Times Times
 	// Log may be nil.
@@ -48,6 +52,7 @@ type Candidate struct {
 	log     *slog.Logger
 	lock    resourcelock.Interface
 	leads   atomic.Bool
+	elector atomic.Pointer[leaderelection.LeaderElector] // of the current election
 }
 
 // New returns a candidate, which does not stand before it runs.
@@ -65,12 +70,32 @@ func New(o Options) (*Candidate, error) {
 	c := &Candidate{options: o, log: o.Log, lock: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name},
 		Client:     client,
-		LockConfig: resourcelock.ResourceLockConfig{Identity: o.Identity},
+		LockConfig: resourcelock.ResourceLockConfig{Identity: holder(o)},
 	}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
+}
+
+// holder is what a Lease says about its holder: the address, if there is one, after
+// the identity, so that others know where the leader is.
+func holder(o Options) string {
+	if o.Address == "" {
+		return o.Identity
+	}
+	return o.Identity + "_" + o.Address
+}
+
+// Leader is who leads, as far as the candidate has heard, and where; empty for nobody
+// and nowhere. Who it is may have gone already.
+func (c *Candidate) Leader() (identity, address string) {
+	elector := c.elector.Load()
+	if elector == nil {
+		return "", ""
+	}
+	identity, address, _ = strings.Cut(elector.GetLeader(), "_")
+	return identity, address
 }
 
 // Leads tells whether the candidate leads now.
@@ -112,6 +137,7 @@ func (c *Candidate) stand(ctx context.Context, lead func(context.Context)) error
 	if err != nil {
 		return err
 	}
+	c.elector.Store(elector)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)

@@ -48,6 +48,7 @@ type candidate struct {
 	// closed.
 	finish chan struct{}
 	stop   func()
+	stands *leader.Candidate
 }
 
 func stand(t *testing.T, lease, name string) *candidate {
@@ -59,12 +60,13 @@ func stand(t *testing.T, lease, name string) *candidate {
 	config := shared.Need(t).Admin()
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return cable{c, next} })
 	stands, err := leader.New(leader.Options{
-		Config: config, Namespace: "default", Name: lease, Identity: name,
+		Config: config, Namespace: "default", Name: lease, Identity: name, Address: name + ".example:1",
 		Times: leader.Times{Lease: 2 * time.Second, Renew: time.Second, Retry: 100 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.stands = stands
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -112,6 +114,9 @@ func TestLeadIsHandedOver(t *testing.T) {
 	for range 5 {
 		await(t, "two asks", two.attempts)
 	}
+	if who, where := two.stands.Leader(); who != "one" || where != "one.example:1" {
+		t.Errorf("two takes %s at %s for the leader", who, where)
+	}
 	select {
 	case <-two.leading:
 		t.Fatal("two leads while one has not finished")
@@ -120,6 +125,9 @@ func TestLeadIsHandedOver(t *testing.T) {
 	close(one.finish)
 	await(t, "one has stopped", stopped)
 	await(t, "two leads", two.leading)
+	if who, where := two.stands.Leader(); who != "two" || where != "two.example:1" {
+		t.Errorf("two takes %s at %s for the leader", who, where)
+	}
 }
 
 // A leader that cannot be heard of stops before another one begins, and stands

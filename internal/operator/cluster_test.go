@@ -49,6 +49,8 @@ type lab struct {
 	t      *testing.T
 	ctx    context.Context
 	client kubernetes.Interface
+	// requested, if it is set, is told of each request of a control plane.
+	requested func(*http.Request)
 }
 
 func newLab(t *testing.T) *lab {
@@ -94,12 +96,19 @@ func (l *lab) eventually(what string, holds func() error) {
 }
 
 // operate runs a control plane on a listener until stop is called.
-func (l *lab) operate(ln net.Listener) (stop func()) {
+func (l *lab) operate(ln net.Listener) (stop func()) { return l.operateAs("test", ln) }
+
+// operateAs runs one of several.
+func (l *lab) operateAs(pod string, ln net.Listener) (stop func()) {
+	config := shared.Admin()
+	if l.requested != nil {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return tap{l.requested, next} })
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- operator.Run(ctx, operator.Options{
-			Config: shared.Admin(), ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: "test", TrustDomain: domain,
+			Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: pod, Address: ln.Addr().String(), TrustDomain: domain,
 			Proxies: provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience},
 			Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}, ln)
@@ -115,6 +124,17 @@ func (l *lab) operate(ln net.Listener) (stop func()) {
 	}
 	l.t.Cleanup(stop)
 	return stop
+}
+
+// tap is between a control plane and the API server.
+type tap struct {
+	requested func(*http.Request)
+	next      http.RoundTripper
+}
+
+func (t tap) RoundTrip(q *http.Request) (*http.Response, error) {
+	t.requested(q)
+	return t.next.RoundTrip(q)
 }
 
 type testLog struct{ t *testing.T }
@@ -301,9 +321,11 @@ func (l *lab) programmed(address string) error {
 }
 
 // accepted reports what the route's status lacks.
-func (l *lab) accepted() error {
+func (l *lab) accepted() error { return l.acceptedIn("shop") }
+
+func (l *lab) acceptedIn(namespace string) error {
 	var r gatewayv1.HTTPRoute
-	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: shop}\n", &r); err != nil {
+	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: "+namespace+"}\n", &r); err != nil {
 		return err
 	}
 	for _, p := range r.Status.Parents {

@@ -3,8 +3,27 @@
 //
 // Objects are read from the API server, translated, and delivered to the proxies of
 // each Gateway, which the package has Kubernetes run. What proxies answer becomes,
-// with the translation's report, the statuses of objects. Every replica reads and
-// delivers; only the leader writes.
+// with the translation's report, the statuses of objects.
+//
+// # Several replicas
+//
+// Every replica reads and delivers; only the leader writes. A proxy is connected to
+// one of them, whichever the Service led it to. The others tell the leader, whose
+// address is in the Lease, what their proxies answered: all of it, whenever something
+// changed and every two seconds, as one POST over mutual TLS to the port that proxies
+// use. Nothing is kept in the cluster for this, and a message that gets lost is made
+// good by the next. What an answer was about is compared by marks, which replicas
+// that have read the same objects make alike (see mark); a replica that has not read
+// the latest yet has an older mark, and its proxies do not count until it has. A new
+// leader knows its own proxies at once and the others' within the next message; what
+// was programmed stays so in the meantime.
+//
+// # Workloads
+//
+// Objects of Gateways are applied, and applied again when somebody changes them. What
+// a Gateway no longer asks for is deleted, and everything when another controller's
+// class takes it over; what the Gateway does not own, or does not carry our label, is
+// never deleted. A Gateway that is not accepted keeps what it has.
 //
 // The package decides nothing about traffic. It restarts nothing that runs, and its
 // absence disturbs no proxy.

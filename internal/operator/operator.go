@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -32,6 +34,9 @@ type Options struct {
 	ControllerName string
 	// Namespace and Pod are those that the control plane runs in.
 	Namespace, Pod string
+	// Address is where other replicas reach the listener of this one; empty if there
+	// are none.
+	Address string
 	// TrustDomain of the identities of proxies.
 	TrustDomain string
 	// Proxies are the settings of the proxies that Gateways get.
@@ -40,7 +45,12 @@ type Options struct {
 	Features []gatewayv1.FeatureName
 	// SecretNamespaces are the only ones whose Secrets are read; nil is all.
 	SecretNamespaces []string
-	Log              *slog.Logger
+	// Debug, if it is set, is where /proxies lists those that are connected.
+	Debug   net.Listener
+	Webhook Webhook
+	// LogLevel is what the mesh configuration's is set to; may be nil.
+	LogLevel *slog.LevelVar
+	Log      *slog.Logger
 }
 
 // Name of the control plane: in its identity, of its Lease and its Service, and the
@@ -50,68 +60,69 @@ const Name = "fsm-controller"
 // controlPlane is a running one.
 type controlPlane struct {
 	Options
-	client    kubernetes.Interface
-	source    *kube.Source
-	server    *deliver.Server
-	fleet     *fleet
-	workloads *workloads
-	writer    *status.Writer
+	configuration *configuration
+	client        kubernetes.Interface
+	metadata      metadata.Interface
+	ca            *identity.CA
+	source        *kube.Source
+	server        *deliver.Server
+	fleet         *fleet
+	workloads     *workloads
+	writer        *status.Writer
+	candidate     *leader.Candidate
+	relay         *relay
 }
 
 // Run runs a control plane that delivers on a listener, until the context ends.
 func Run(ctx context.Context, o Options, ln net.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	client, err := kubernetes.NewForConfig(o.Config)
-	if err != nil {
-		return fmt.Errorf("make Kubernetes client: %w", err)
-	}
-	c := &controlPlane{Options: o, client: client}
-	ca, err := identity.OpenCA(ctx, identity.CAConfig{TrustDomain: o.TrustDomain, Store: &secretStore{client, o.Namespace}})
-	if err != nil {
+	c := &controlPlane{Options: o}
+	c.configuration = newConfiguration(&c.Options)
+	if err := c.run(ctx, ln); ctx.Err() == nil {
 		return err
 	}
-	if c.source, err = kube.Open(ctx, kube.Options{
-		Config: o.Config, ControllerName: o.ControllerName, SecretNamespaces: o.SecretNamespaces, Log: o.Log,
-	}); err != nil {
+	return nil // what ended early was told to
+}
+
+func (c *controlPlane) run(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := c.open(ctx); err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel() // before the wait, whatever the reason to leave
-	own, err := c.certificate(ctx, &wg, ca)
+	own, err := c.certificate(ctx, &wg, c.ca)
 	if err != nil {
 		return err
 	}
-	c.server = deliver.NewServer(deliver.ServerConfig{
-		Project: c.project, Answered: func(a deliver.Answer) { c.fleet.answered(a) }, Changed: func() { c.fleet.changed() },
-		TLS: identity.ServerTLS(identity.Side{
-			Certificate: own.Certificate, Trust: identity.TrustBundle(ca.Bundle()), Accept: identity.In(o.TrustDomain),
-		}),
-		Authenticate: c.authenticate, Sign: ca.Sign, Log: o.Log,
-	})
-	if c.writer, err = status.New(status.Options{
-		Config: o.Config, ControllerName: o.ControllerName, Source: c.source, Features: o.Features, Proxies: c.proxies, Log: o.Log,
-	}); err != nil {
-		return err
-	}
-	c.fleet = &fleet{server: c.server, publish: c.writer.Publish, wake: c.writer.Wake, answers: map[replica]deliver.Answer{}}
-	c.workloads = newWorkloads(c, ca.Bundle())
-	candidate, err := leader.New(leader.Options{Config: o.Config, Namespace: o.Namespace, Name: Name, Identity: o.Pod, Log: o.Log})
-	if err != nil {
+	if err := c.assemble(own.Certificate); err != nil {
 		return err
 	}
 	if err := c.workloads.watch(ctx); err != nil {
 		return err
 	}
+	gate := gate{c, make(chan struct{}, 1)}
 	loop := &controller.Loop{
-		Sources: []controller.Source{c.source}, Translator: translate.New(translate.Config{ControllerName: o.ControllerName}),
+		Sources: []controller.Source{gate}, Translator: translate.New(translate.Config{ControllerName: c.ControllerName}),
 		Delivery: c.server, Translated: c.translated,
 	}
-	failed := make(chan error, 2)
-	wg.Go(func() { loop.Run(ctx) })
+	if c.Debug != nil {
+		c.serveDebug(ctx, &wg, c.Debug)
+	}
+	failed := make(chan error, 3)
+	wg.Go(func() { gate.follow(ctx) })
+	wg.Go(func() {
+		if gate.opened(ctx) {
+			loop.Run(ctx)
+		}
+	})
+	wg.Go(func() { c.relay.run(ctx) })
 	wg.Go(func() { failed <- c.server.Serve(ctx, ln) })
-	wg.Go(func() { failed <- candidate.Run(ctx, c.lead) })
+	wg.Go(func() { failed <- c.candidate.Run(ctx, c.lead) })
+	if c.Webhook.Listener != nil {
+		wg.Go(func() { failed <- c.judge(ctx, own.Certificate) })
+	}
 	select {
 	case <-ctx.Done():
 		return nil
@@ -120,12 +131,81 @@ func Run(ctx context.Context, o Options, ln net.Listener) error {
 	}
 }
 
+// open reads what is in the cluster.
+func (c *controlPlane) open(ctx context.Context) (err error) {
+	if err := c.connect(); err != nil {
+		return err
+	}
+	c.ca, err = identity.OpenCA(ctx, identity.CAConfig{TrustDomain: c.TrustDomain, Store: &secretStore{c.client, c.Namespace}})
+	if err != nil {
+		return err
+	}
+	c.source, err = kube.Open(ctx, kube.Options{
+		Config: c.Config, ControllerName: c.ControllerName, SecretNamespaces: c.SecretNamespaces, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.configure()
+	return nil
+}
+
+// assemble makes the parts that have to do with proxies, each knowing the others.
+func (c *controlPlane) assemble(certificate func() (*tls.Certificate, error)) (err error) {
+	c.fleet = newFleet()
+	c.workloads = newWorkloads(c, c.ca.Bundle())
+	side := identity.Side{Certificate: certificate, Trust: identity.TrustBundle(c.ca.Bundle()), Accept: identity.In(c.TrustDomain)}
+	c.server = deliver.NewServer(deliver.ServerConfig{
+		Project: c.project, Answered: c.fleet.answered, Changed: c.fleet.connected, Peers: c.fleet,
+		TLS: identity.ServerTLS(side), Authenticate: c.authenticate, Sign: c.ca.Sign, Log: c.Log,
+	})
+	c.writer, err = status.New(status.Options{
+		Config: c.Config, ControllerName: c.ControllerName, Source: c.source, Features: c.Features, Proxies: c.proxies, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.fleet.server, c.fleet.publish, c.fleet.wake = c.server, c.writer.Publish, c.writer.Wake
+	c.candidate, err = leader.New(leader.Options{
+		Config: c.Config, Namespace: c.Namespace, Name: Name, Identity: c.Pod, Address: c.Address, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.relay = newRelay(c, side)
+	return nil
+}
+
+// Budget of requests about workloads and proxies, which come in bursts: many Gateways
+// that are new, many proxies that begin at the same time.
+const (
+	requestRate  = 100
+	requestBurst = 200
+)
+
+// connect makes the clients of the API server.
+func (c *controlPlane) connect() (err error) {
+	config := rest.CopyConfig(c.Config)
+	config.QPS, config.Burst = requestRate, requestBurst
+	if c.client, err = kubernetes.NewForConfig(config); err != nil {
+		return fmt.Errorf("make Kubernetes client: %w", err)
+	}
+	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+		return fmt.Errorf("make Kubernetes client of metadata: %w", err)
+	}
+	return nil
+}
+
 // lead is what the leader does.
 func (c *controlPlane) lead(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { c.writer.Run(ctx) })
 	wg.Go(func() { c.workloads.run(ctx) })
+	wg.Go(func() { c.complain(ctx) })
+	if c.Webhook.Listener != nil {
+		wg.Go(func() { c.register(ctx) })
+	}
 }
 
 // certificate keeps the control plane's own.

@@ -2,23 +2,18 @@ package operator
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/ir"
@@ -29,74 +24,99 @@ import (
 
 // workloads has Kubernetes run the proxies of Gateways.
 type workloads struct {
-	c      *controlPlane
-	bundle []byte
-	woken  chan struct{}
-
-	// services and deployments are those that belong to Gateways.
-	services, deployments cache.SharedIndexInformer
+	c         *controlPlane
+	bundle    []byte
+	woken     chan struct{}
+	inventory *inventory
 
 	mu     sync.Mutex
 	mesh   *ir.Mesh
 	report *report.Report
-	// applied are the hashes of objects as they were last applied, and the versions
-	// that they got.
-	applied map[string][sha256.Size]byte
+	// made is what is known about each Gateway's objects, by its UID.
+	made map[types.UID]*made
+	// trusting are the Gateways of each namespace with which the authorities were
+	// applied last.
+	trusting map[string][]types.UID
+	// applied are the objects as they were last applied.
+	applied map[string]applied
+}
+
+// made is what the objects of a Gateway were made from, and what came of it.
+type made struct {
+	name string
+	from inputs
+	// done is set once every object is there as it should be.
+	done bool
+	// invalid are the parameters that could not be used, and trouble is why the
+	// objects are not as they should be.
+	invalid []string
+	trouble string
+}
+
+// inputs are what the objects of a Gateway depend on. What did not change keeps its
+// pointer.
+type inputs struct {
+	settings        *provision.Settings
+	gateway         *gatewayv1.Gateway
+	own, ofTheClass *corev1.ConfigMap
+	ports           []provision.Port
+}
+
+func (i inputs) equal(o inputs) bool {
+	return i.settings == o.settings && i.gateway == o.gateway && i.own == o.own && i.ofTheClass == o.ofTheClass && slices.Equal(i.ports, o.ports)
 }
 
 func newWorkloads(c *controlPlane, bundle []byte) *workloads {
-	return &workloads{c: c, bundle: bundle, woken: make(chan struct{}, 1), applied: map[string][sha256.Size]byte{}}
+	return &workloads{
+		c: c, bundle: bundle, woken: make(chan struct{}, 1),
+		made: map[types.UID]*made{}, trusting: map[string][]types.UID{}, applied: map[string]applied{},
+	}
 }
 
 // watch begins to follow the objects that belong to Gateways.
-func (w *workloads) watch(ctx context.Context) error {
-	factory := informers.NewSharedInformerFactoryWithOptions(w.c.client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-		o.LabelSelector = provision.GatewayNameLabel
-	}))
-	w.services, w.deployments = factory.Core().V1().Services().Informer(), factory.Apps().V1().Deployments().Informer()
-	wake := func(any) {
-		w.wake()
-		w.c.writer.Wake() // addresses may be others
-	}
-	for _, informer := range []cache.SharedIndexInformer{w.services, w.deployments} {
-		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: wake, UpdateFunc: func(_, object any) { w.forget(object); wake(object) },
-			DeleteFunc: func(object any) { w.forget(object); wake(object) },
-		}); err != nil {
-			return fmt.Errorf("watch workloads: %w", err)
-		}
-	}
-	factory.Start(ctx.Done())
-	for kind, ok := range factory.WaitForCacheSync(ctx.Done()) {
-		if !ok {
-			return fmt.Errorf("watch workloads: %v: %w", kind, context.Cause(ctx))
-		}
+func (w *workloads) watch(ctx context.Context) (err error) {
+	w.inventory, err = follow(ctx, w.c.client, w.c.metadata, w.changed)
+	if err != nil {
+		return fmt.Errorf("watch workloads: %w", err)
 	}
 	return nil
+}
+
+// changed has the objects of a Gateway applied again when somebody changed one.
+// What we did ourselves is no news.
+func (w *workloads) changed(kind string, before, after metav1.Object) {
+	if same(before, after) {
+		return
+	}
+	o := after
+	if o == nil {
+		o = before
+	}
+	if kind == "Service" {
+		w.c.writer.Wake() // addresses may be others
+	}
+	key := kind + " " + o.GetNamespace() + "/" + o.GetName()
+	w.mu.Lock()
+	known := after != nil && w.applied[key].version == after.GetResourceVersion()
+	if !known {
+		delete(w.applied, key)
+		delete(w.trusting, o.GetNamespace())
+		for _, owner := range o.GetOwnerReferences() {
+			if m := w.made[owner.UID]; m != nil {
+				m.done = false
+			}
+		}
+	}
+	w.mu.Unlock()
+	if !known {
+		w.wake()
+	}
 }
 
 func (w *workloads) wake() {
 	select {
 	case w.woken <- struct{}{}:
 	default:
-	}
-}
-
-// forget has an object applied again that somebody changed: applying what is
-// there already changes nothing.
-func (w *workloads) forget(object any) {
-	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = gone.Obj
-	}
-	accessor, err := meta.Accessor(object)
-	if err != nil {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	suffix := accessor.GetNamespace() + "/" + accessor.GetName()
-	for _, kind := range []string{"Service", "Deployment"} {
-		delete(w.applied, kind+" "+suffix)
 	}
 }
 
@@ -115,6 +135,7 @@ const retry = 2 * time.Second
 func (w *workloads) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var said string
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,9 +143,15 @@ func (w *workloads) run(ctx context.Context) {
 		case <-timer.C:
 		case <-w.woken:
 		}
-		if err := w.pass(ctx); err != nil && ctx.Err() == nil {
+		err := w.pass(ctx)
+		if err == nil || ctx.Err() != nil {
+			said = ""
+			continue
+		}
+		timer.Reset(retry)
+		if text := err.Error(); text != said { // once for each kind of trouble
+			said = text
 			w.c.Log.Error("workloads of Gateways not as they should be", "error", err, "retry", retry)
-			timer.Reset(retry)
 		}
 	}
 }
@@ -137,53 +164,157 @@ func (w *workloads) pass(ctx context.Context) error {
 	if r == nil {
 		return nil
 	}
-	var failures []error
+	present := map[types.UID]bool{}
+	var accepted []*gatewayv1.Gateway
+	byNamespace := map[string][]*gatewayv1.Gateway{}
 	for _, key := range slices.SortedFunc(maps.Keys(r.Gateways), compareKeys) {
-		if !meta.IsStatusConditionTrue(r.Gateways[key].Conditions, string(gatewayv1.GatewayConditionAccepted)) {
+		g, ok := w.c.gateway(key)
+		if !ok {
+			continue // gone since
+		}
+		present[g.UID] = true
+		runs := meta.IsStatusConditionTrue(r.Gateways[key].Conditions, string(gatewayv1.GatewayConditionAccepted))
+		if runs {
+			accepted = append(accepted, g)
+		}
+		// What runs stays: a mistake in an edit takes nobody's proxies away.
+		if runs || len(w.inventory.owned("Deployment", g.UID)) > 0 {
+			byNamespace[g.Namespace] = append(byNamespace[g.Namespace], g)
+		}
+	}
+	// Pods do not start without what they are to trust.
+	failures := []error{w.trustEverywhere(ctx, byNamespace)}
+	for _, g := range accepted {
+		if err := w.gateway(ctx, g, m); err != nil {
+			failures = append(failures, fmt.Errorf("gateway %s/%s: %w", g.Namespace, g.Name, err))
+		}
+	}
+	failures = append(failures, w.leave(ctx, present))
+	return errors.Join(failures...)
+}
+
+func compareKeys(a, b resource.Key) int {
+	return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+}
+
+// gateway applies the objects of one, if anything changed that they are made from.
+func (w *workloads) gateway(ctx context.Context, g *gatewayv1.Gateway, m *ir.Mesh) error {
+	from := inputs{gateway: g, settings: w.c.configured().proxies, ports: ports(g, m)}
+	from.ofTheClass, from.own = w.c.parameterMaps(g)
+	w.mu.Lock()
+	before := w.made[g.UID]
+	if before != nil && before.done && before.from.equal(from) {
+		w.mu.Unlock()
+		return nil
+	}
+	now := &made{from: from, done: true} // unless something changes meanwhile
+	if before != nil {
+		now.name, now.invalid, now.trouble = before.name, before.invalid, before.trouble
+	}
+	w.made[g.UID] = now
+	w.mu.Unlock()
+	name, invalid, err := w.make(ctx, from)
+	w.mu.Lock()
+	now.name, now.invalid, now.trouble = name, invalid, ""
+	if err != nil {
+		now.done, now.trouble = false, err.Error()
+	}
+	w.mu.Unlock()
+	w.c.writer.Wake()
+	return err
+}
+
+// make makes the objects of a Gateway what they should be, and deletes those that
+// are no longer wanted. Its results are the name of the objects and the parameters
+// that could not be used.
+func (w *workloads) make(ctx context.Context, from inputs) (name string, invalid []string, err error) {
+	g := from.gateway
+	if name, err = w.name(ctx, g); err != nil {
+		return "", nil, err
+	}
+	parameters, mistakes := parameters(from)
+	for _, mistake := range mistakes {
+		invalid = append(invalid, mistake.Error())
+	}
+	objects := from.settings.Objects(provision.Gateway{
+		Object: g, Name: name, Ports: from.ports, Parameters: parameters,
+		Identity: "spiffe://" + w.c.TrustDomain + "/ns/" + g.Namespace + "/gateway/" + g.Name,
+	})
+	var failures []error
+	wanted := map[string]bool{}
+	for _, o := range objects {
+		wanted[o.GetObjectKind().GroupVersionKind().Kind] = true
+		failures = append(failures, w.apply(ctx, o))
+	}
+	for kind := range resources {
+		if !wanted[kind] {
+			failures = append(failures, w.remove(ctx, kind, g.UID))
+		}
+	}
+	return name, invalid, errors.Join(failures...)
+}
+
+// leave deletes what belongs to Gateways that another controller has now, and
+// forgets Gateways that are gone, whose objects Kubernetes deletes. A Gateway whose
+// class does not exist is nobody else's, and keeps what it has.
+func (w *workloads) leave(ctx context.Context, present map[types.UID]bool) error {
+	w.mu.Lock()
+	maps.DeleteFunc(w.made, func(uid types.UID, _ *made) bool { return !present[uid] })
+	w.mu.Unlock()
+	var failures []error
+	for uid, name := range w.inventory.controllers() {
+		if present[uid] || !w.c.isOthers(name, uid) {
 			continue
 		}
-		if err := w.gateway(ctx, key, m); err != nil {
-			failures = append(failures, fmt.Errorf("gateway %s/%s: %w", key.Namespace, key.Name, err))
+		for kind := range resources {
+			failures = append(failures, w.remove(ctx, kind, uid))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func compareKeys(a, b resource.Key) int {
-	return slices.Compare([]string{a.Namespace, a.Name}, []string{b.Namespace, b.Name})
+// trustEverywhere applies what the proxies of each namespace with Gateways trust.
+func (w *workloads) trustEverywhere(ctx context.Context, byNamespace map[string][]*gatewayv1.Gateway) error {
+	w.mu.Lock()
+	maps.DeleteFunc(w.trusting, func(namespace string, _ []types.UID) bool { return byNamespace[namespace] == nil })
+	w.mu.Unlock()
+	var failures []error
+	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
+		failures = append(failures, w.trust(ctx, namespace, byNamespace[namespace]))
+	}
+	return errors.Join(failures...)
 }
 
-// gateway applies the objects of one.
-func (w *workloads) gateway(ctx context.Context, key resource.Key, m *ir.Mesh) error {
-	object, ok := w.c.gateway(key)
-	if !ok {
-		return nil // gone since
+// trust applies the ConfigMap with the authorities that the proxies of a namespace
+// trust. All Gateways of the namespace own it, so that it goes with the last.
+func (w *workloads) trust(ctx context.Context, namespace string, gateways []*gatewayv1.Gateway) error {
+	var uids []types.UID
+	var owners []metav1.OwnerReference
+	for _, g := range gateways {
+		uids = append(uids, g.UID)
+		owners = append(owners, metav1.OwnerReference{APIVersion: gatewayv1.GroupVersion.String(), Kind: "Gateway", Name: g.Name, UID: g.UID})
 	}
-	parameters, failures := w.c.parameters(object)
-	for _, err := range failures {
-		w.c.Log.Warn("parameter of a Gateway not used", "gateway", key.Namespace+"/"+key.Name, "error", err)
+	w.mu.Lock()
+	unchanged := slices.Equal(w.trusting[namespace], uids)
+	w.trusting[namespace] = uids
+	w.mu.Unlock()
+	if unchanged {
+		return nil
 	}
-	g := provision.Gateway{
-		Object: object, Name: w.name(object), Ports: ports(object, m), Parameters: parameters,
-		Identity: "spiffe://" + w.c.TrustDomain + "/ns/" + key.Namespace + "/gateway/" + key.Name,
+	err := w.apply(ctx, &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: w.c.Proxies.TrustMap, OwnerReferences: owners,
+			Labels: map[string]string{provision.ManagedByLabel: provision.ManagedBy},
+		},
+		Data: map[string]string{certificateKey: string(w.bundle)},
+	})
+	if err != nil {
+		w.mu.Lock()
+		delete(w.trusting, namespace)
+		w.mu.Unlock()
 	}
-	objects := append([]runtime.Object{w.trust(key.Namespace)}, w.c.Proxies.Objects(g)...)
-	for _, o := range objects {
-		if err := w.apply(ctx, o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// trust is the ConfigMap with the authorities that the proxies of a namespace
-// trust.
-func (w *workloads) trust(namespace string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: w.c.Proxies.TrustMap},
-		Data:       map[string]string{certificateKey: string(w.bundle)},
-	}
+	return err
 }
 
 // ports are those of a Gateway's listeners, whether they can serve or not: a
@@ -203,113 +334,6 @@ func ports(g *gatewayv1.Gateway, m *ir.Mesh) []provision.Port {
 	if served := m.Gateways[ir.GatewayName(g.Namespace+"/"+g.Name)]; served != nil {
 		for _, l := range served.Listeners {
 			add(int32(l.Port), string(l.Protocol))
-		}
-	}
-	return list
-}
-
-// name is what the objects of a Gateway are called: what they are called already,
-// if they are there.
-func (w *workloads) name(g *gatewayv1.Gateway) string {
-	taken := map[string]bool{}
-	for _, o := range w.deployments.GetStore().List() {
-		d, err := meta.Accessor(o)
-		if err != nil || d.GetNamespace() != g.Namespace {
-			continue
-		}
-		owner := metav1.GetControllerOfNoCopy(d)
-		if owner != nil && owner.UID == g.UID {
-			return d.GetName()
-		}
-		taken[d.GetName()] = true
-	}
-	return provision.Name(g.Namespace, g.Name, func(name string) bool { return taken[name] })
-}
-
-// apply makes an object what it should be, if that was not done already.
-func (w *workloads) apply(ctx context.Context, o runtime.Object) error {
-	body, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("encode object: %w", err)
-	}
-	accessor, err := meta.Accessor(o)
-	if err != nil {
-		return fmt.Errorf("look at object: %w", err)
-	}
-	kind := o.GetObjectKind().GroupVersionKind().Kind
-	key, sum := kind+" "+accessor.GetNamespace()+"/"+accessor.GetName(), sha256.Sum256(body)
-	w.mu.Lock()
-	done := w.applied[key] == sum
-	w.mu.Unlock()
-	if done {
-		return nil
-	}
-	client, plural, err := w.place(kind)
-	if err != nil {
-		return err
-	}
-	err = client.Patch(types.ApplyPatchType).Namespace(accessor.GetNamespace()).Resource(plural).Name(accessor.GetName()).
-		Param("fieldManager", Name).Param("force", "true").Body(body).Do(ctx).Error()
-	if err != nil {
-		return fmt.Errorf("apply %s: %w", key, err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.applied[key] = sum
-	return nil
-}
-
-// place is where objects of a kind are.
-func (w *workloads) place(kind string) (rest.Interface, string, error) {
-	switch kind {
-	case "ServiceAccount":
-		return w.c.client.CoreV1().RESTClient(), "serviceaccounts", nil
-	case "ConfigMap":
-		return w.c.client.CoreV1().RESTClient(), "configmaps", nil
-	case "Service":
-		return w.c.client.CoreV1().RESTClient(), "services", nil
-	case "Deployment":
-		return w.c.client.AppsV1().RESTClient(), "deployments", nil
-	case "HorizontalPodAutoscaler":
-		return w.c.client.AutoscalingV2().RESTClient(), "horizontalpodautoscalers", nil
-	case "PodDisruptionBudget":
-		return w.c.client.PolicyV1().RESTClient(), "poddisruptionbudgets", nil
-	}
-	return nil, "", fmt.Errorf("kind %s is not one of a workload", kind)
-}
-
-// addresses at which a Gateway can be reached: those of its Service.
-func (w *workloads) addresses(gateway resource.Key) []gatewayv1.GatewayStatusAddress {
-	object, ok := w.c.gateway(gateway)
-	if !ok {
-		return nil
-	}
-	for _, o := range w.services.GetStore().List() {
-		s, ok := o.(*corev1.Service)
-		if !ok || s.Namespace != gateway.Namespace {
-			continue
-		}
-		if owner := metav1.GetControllerOfNoCopy(s); owner != nil && owner.UID == object.UID {
-			return serviceAddresses(s)
-		}
-	}
-	return nil
-}
-
-func serviceAddresses(s *corev1.Service) []gatewayv1.GatewayStatusAddress {
-	var list []gatewayv1.GatewayStatusAddress
-	add := func(kind gatewayv1.AddressType, value string) {
-		if value != "" && value != corev1.ClusterIPNone {
-			list = append(list, gatewayv1.GatewayStatusAddress{Type: &kind, Value: value})
-		}
-	}
-	for _, i := range s.Status.LoadBalancer.Ingress {
-		add(gatewayv1.IPAddressType, i.IP)
-		add(gatewayv1.HostnameAddressType, i.Hostname)
-	}
-	if len(list) == 0 && s.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		for _, ip := range s.Spec.ClusterIPs {
-			add(gatewayv1.IPAddressType, ip)
 		}
 	}
 	return list

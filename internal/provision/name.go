@@ -5,13 +5,15 @@ import (
 	"encoding/hex"
 )
 
-// Labels that objects carry. GatewayNameLabel is the Gateway API's own.
+// Labels that objects carry. GatewayNameLabel and gatewayClassLabel are the Gateway
+// API's own (GEP-1762); ManagedByLabel marks what may be changed and deleted again.
 const (
-	GatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
-	appLabel         = "app"
-	app              = "fsm-gateway"
-	managedByLabel   = "app.kubernetes.io/managed-by"
-	managedBy        = "fsm-controller"
+	GatewayNameLabel  = "gateway.networking.k8s.io/gateway-name"
+	gatewayClassLabel = "gateway.networking.k8s.io/gateway-class-name"
+	appLabel          = "app"
+	app               = "fsm-gateway"
+	ManagedByLabel    = "app.kubernetes.io/managed-by"
+	ManagedBy         = "fsm-controller"
 )
 
 // maxName is the length of a label value, and of the name of a Service.

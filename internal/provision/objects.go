@@ -21,6 +21,12 @@ import (
 type Settings struct {
 	Image      string
 	PullPolicy corev1.PullPolicy
+	// LogLevel of proxies whose Gateways say none: debug, info, warn or error.
+	LogLevel string
+	// Collector is the URL that takes traces of proxies by OTLP; empty for none.
+	// SampledRatio is the share of the traces that begin in a proxy which it takes.
+	Collector    string
+	SampledRatio float64
 	// Controller is the URL of the controller's delivery.
 	Controller string
 	// TrustMap is the ConfigMap, in every namespace with proxies, that has the
@@ -103,7 +109,8 @@ func (g *Gateway) meta() metav1.ObjectMeta {
 		}
 	}
 	maps.Copy(m.Labels, g.identity())
-	m.Labels[managedByLabel] = managedBy
+	m.Labels[ManagedByLabel] = ManagedBy
+	m.Labels[gatewayClassLabel] = LabelValue(string(g.Object.Spec.GatewayClassName))
 	return m
 }
 
@@ -128,9 +135,10 @@ func (g *Gateway) ports() []Port {
 	return slices.Compact(ports)
 }
 
-// address is the one that the Gateway asks for; empty for any.
-func (g *Gateway) address() string {
-	for _, a := range g.Object.Spec.Addresses {
+// Address is the one that a Gateway's Service asks for, which can be one only: the
+// first that the Gateway names. It is empty for any.
+func Address(g *gatewayv1.Gateway) string {
+	for _, a := range g.Spec.Addresses {
 		if a.Value != "" && (a.Type == nil || *a.Type == gatewayv1.IPAddressType) {
 			return a.Value
 		}
@@ -154,7 +162,7 @@ func (g *Gateway) service() *corev1.Service {
 		s.Spec.ExternalTrafficPolicy = g.Parameters.TrafficPolicy
 	}
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
-		s.Spec.LoadBalancerIP = g.address()
+		s.Spec.LoadBalancerIP = Address(g.Object)
 	}
 	for _, p := range g.ports() {
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
@@ -256,6 +264,9 @@ func (s *Settings) proxy(g Gateway) corev1.Container {
 		Env: []corev1.EnvVar{
 			field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace"),
 		},
+	}
+	if s.Collector != "" {
+		c.Args = append(c.Args, "--otlp-endpoint="+s.Collector, "--trace-ratio="+strconv.FormatFloat(s.SampledRatio, 'g', -1, 64))
 	}
 	if memory, ok := g.Parameters.Resources.Limits[corev1.ResourceMemory]; ok && memory.Sign() > 0 {
 		c.Env = append(c.Env, corev1.EnvVar{Name: "MEMORY_LIMIT", ValueFrom: &corev1.EnvVarSource{

@@ -59,6 +59,16 @@ func Defaults() Parameters {
 	}
 }
 
+// Defaults are the parameters of a Gateway about which nobody says anything, in this
+// installation.
+func (s *Settings) Defaults() Parameters {
+	p := Defaults()
+	if s.LogLevel != "" {
+		p.LogLevel = s.LogLevel
+	}
+	return p
+}
+
 // key is one thing that annotations, and a ConfigMap's data, may say.
 type key struct {
 	name string

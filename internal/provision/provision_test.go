@@ -33,6 +33,7 @@ func TestObjects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gw", UID: "u", Annotations: annotations}}
+			object.Spec.GatewayClassName = "fsm"
 			object.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{
 				Labels:      map[gatewayv1.LabelKey]gatewayv1.LabelValue{"team": "a", "app": "mine"},
 				Annotations: map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"note": "b"},

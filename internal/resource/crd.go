@@ -20,7 +20,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
+
+	"fsm/charts"
 )
 
 // crdFiles are the custom resource definitions of the Gateway API; crds/README.md
@@ -67,7 +70,11 @@ func (k Kind) rules(version string) *rules {
 // mustReadCRD panics for a file that is part of this program and does not fit it.
 func mustReadCRD(k Kind) *apiextensionsv1.CustomResourceDefinition {
 	name := fmt.Sprintf("crds/%s_%s.yaml", k.Group, k.crd)
-	text, err := crdFiles.ReadFile(name)
+	files := crdFiles
+	if k.Group != gatewayv1.GroupName { // ours are in the chart
+		name, files = "fsm/"+name, charts.Definitions
+	}
+	text, err := files.ReadFile(name)
 	if err != nil {
 		panic(fmt.Errorf("read definition of %s: %w", k.Name, err))
 	}

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"fsm/api/config/v1alpha3"
 )
 
 // Object is any user object.
@@ -53,6 +55,8 @@ var kinds = []Kind{
 	{Name: "UDPRoute", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha2"}, crd: "udproutes", object: &gatewayv1.UDPRoute{}},
 	{Name: "ReferenceGrant", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "referencegrants", object: &gatewayv1.ReferenceGrant{}},
 	{Name: "BackendTLSPolicy", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha3"}, crd: "backendtlspolicies", object: &gatewayv1.BackendTLSPolicy{}},
+
+	{Name: "MeshConfig", Group: v1alpha3.GroupName, Versions: []string{"v1alpha3", "v1alpha2", "v1alpha1"}, crd: "meshconfigs", object: &v1alpha3.MeshConfig{}},
 }
 
 // Kinds lists what this build understands.

@@ -191,14 +191,15 @@ func (l *lab) start(s settings) (p *plane, stop func()) {
 		Features: []gatewayv1.FeatureName{"HTTPRoute", "Gateway", "GRPCRoute", "Gateway"},
 	})
 	l.check(err)
+	reports := &controller.Reports{Publish: p.Publish}
 	loop := &controller.Loop{
 		Sources:    []controller.Source{source},
 		Translator: translate.New(translate.Config{}),
-		Publish:    p.Publish,
+		Translated: reports.Translated,
 	}
 	loop.Delivery = delivery(func(m *ir.Mesh) {
 		snapshot := project.Project(m, project.Node{Name: "test", Role: project.RoleGateway})
-		loop.Answered(m, ir.Ack{Failures: snapshot.Conflicts})
+		reports.Answered(m, ir.Ack{Failures: snapshot.Conflicts})
 	})
 	var wg sync.WaitGroup
 	wg.Go(func() { loop.Run(ctx) })

@@ -22,7 +22,7 @@ type merger struct {
 // Types of conditions that are ours, whether they are wanted or not. Only these are
 // ever removed.
 var (
-	classTypes   = []string{string(gatewayv1.GatewayClassConditionStatusAccepted)}
+	classTypes   = []string{string(gatewayv1.GatewayClassConditionStatusAccepted), string(gatewayv1.GatewayClassConditionStatusSupportedVersion)}
 	gatewayTypes = []string{
 		string(gatewayv1.GatewayConditionAccepted), string(gatewayv1.GatewayConditionProgrammed), string(gatewayv1.GatewayConditionResolvedRefs),
 		string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), report.OptionsValid,
@@ -77,83 +77,89 @@ const (
 )
 
 func (m merger) parents(current, want []gatewayv1.RouteParentStatus) []gatewayv1.RouteParentStatus {
-	merged := []gatewayv1.RouteParentStatus{}
-	left := slices.Clone(want)
-	for _, c := range current {
-		if c.ControllerName != m.controller {
-			merged = append(merged, c)
-			continue
-		}
-		i := slices.IndexFunc(left, func(w gatewayv1.RouteParentStatus) bool {
-			return equality.Semantic.DeepEqual(w.ParentRef, c.ParentRef)
-		})
-		if i >= 0 {
-			c.Conditions = m.conditions(c.Conditions, left[i].Conditions, routeTypes)
-			merged = append(merged, c)
-			left = slices.Delete(left, i, i+1)
-		}
-	}
-	for _, w := range left {
-		w.Conditions = m.conditions(nil, w.Conditions, routeTypes)
-		merged = append(merged, w)
-	}
+	merged := mergeEntries(m, current, want, entryKind[gatewayv1.RouteParentStatus]{ours: routeTypes, of: func(p *gatewayv1.RouteParentStatus) entry {
+		return entry{p.ControllerName, p.ParentRef, &p.Conditions}
+	}})
 	return merged[:min(len(merged), mostParents)]
 }
 
 func (m merger) ancestors(current, want []gatewayv1.PolicyAncestorStatus) []gatewayv1.PolicyAncestorStatus {
-	merged := []gatewayv1.PolicyAncestorStatus{}
+	merged := mergeEntries(m, current, want, entryKind[gatewayv1.PolicyAncestorStatus]{ours: policyTypes, of: func(a *gatewayv1.PolicyAncestorStatus) entry {
+		return entry{a.ControllerName, a.AncestorRef, &a.Conditions}
+	}})
+	return merged[:min(len(merged), mostAncestors)]
+}
+
+// entry is what an entry for a parent and one for an ancestor have in common.
+type entry struct {
+	controller gatewayv1.GatewayController
+	ref        gatewayv1.ParentReference
+	conditions *[]metav1.Condition
+}
+
+// entryKind is one kind of entries, and the types of conditions that are ours there.
+type entryKind[E any] struct {
+	of   func(*E) entry
+	ours []string
+}
+
+// mergeEntries keeps the entries of others where they are, and ours as far as they
+// are wanted.
+func mergeEntries[E any](m merger, current, want []E, kind entryKind[E]) []E {
+	merged := []E{}
 	left := slices.Clone(want)
 	for _, c := range current {
-		if c.ControllerName != m.controller {
+		have := kind.of(&c)
+		if have.controller != m.controller {
 			merged = append(merged, c)
 			continue
 		}
-		i := slices.IndexFunc(left, func(w gatewayv1.PolicyAncestorStatus) bool {
-			return equality.Semantic.DeepEqual(w.AncestorRef, c.AncestorRef)
-		})
+		i := slices.IndexFunc(left, func(w E) bool { return equality.Semantic.DeepEqual(kind.of(&w).ref, have.ref) })
 		if i >= 0 {
-			c.Conditions = m.conditions(c.Conditions, left[i].Conditions, policyTypes)
+			*have.conditions = m.conditions(*have.conditions, *kind.of(&left[i]).conditions, kind.ours)
 			merged = append(merged, c)
 			left = slices.Delete(left, i, i+1)
 		}
 	}
 	for _, w := range left {
-		w.Conditions = m.conditions(nil, w.Conditions, policyTypes)
-		merged = append(merged, w)
-	}
-	return merged[:min(len(merged), mostAncestors)]
-}
-
-// listeners are those that are wanted, in that order, each with the conditions of
-// others that it has.
-func (m merger) listeners(current, want []gatewayv1.ListenerStatus) []gatewayv1.ListenerStatus {
-	merged := []gatewayv1.ListenerStatus{}
-	for _, w := range want {
-		var conditions []metav1.Condition
-		for _, c := range current {
-			if c.Name == w.Name {
-				conditions = c.Conditions
-			}
-		}
-		w.Conditions = m.conditions(conditions, w.Conditions, listenerTypes)
+		wanted := kind.of(&w).conditions
+		*wanted = m.conditions(nil, *wanted, kind.ours)
 		merged = append(merged, w)
 	}
 	return merged
 }
 
-func (m merger) entries(current, want []gatewayv1.ListenerEntryStatus) []gatewayv1.ListenerEntryStatus {
-	merged := []gatewayv1.ListenerEntryStatus{}
+// listener is what the statuses of a listener of a Gateway and of one of a
+// ListenerSet have in common.
+type listener struct {
+	name       gatewayv1.SectionName
+	conditions *[]metav1.Condition
+}
+
+func ofGateway(l *gatewayv1.ListenerStatus) listener  { return listener{l.Name, &l.Conditions} }
+func ofSet(l *gatewayv1.ListenerEntryStatus) listener { return listener{l.Name, &l.Conditions} }
+
+// eachListener are the listeners that are wanted, in that order, with conditions that
+// are made from the current ones and those that are wanted.
+func eachListener[L any](of func(*L) listener, current, want []L, join func(current, want []metav1.Condition) []metav1.Condition) []L {
+	joined := []L{}
 	for _, w := range want {
-		var conditions []metav1.Condition
+		var before []metav1.Condition
 		for _, c := range current {
-			if c.Name == w.Name {
-				conditions = c.Conditions
+			if of(&c).name == of(&w).name {
+				before = *of(&c).conditions
 			}
 		}
-		w.Conditions = m.conditions(conditions, w.Conditions, listenerTypes)
-		merged = append(merged, w)
+		conditions := of(&w).conditions
+		*conditions = join(before, *conditions)
+		joined = append(joined, w)
 	}
-	return merged
+	return joined
+}
+
+// listenerConditions are those of a listener, merged.
+func (m merger) listenerConditions(current, want []metav1.Condition) []metav1.Condition {
+	return m.conditions(current, want, listenerTypes)
 }
 
 // fields are the parts of a status that have to be written, by name. A part is
@@ -180,7 +186,7 @@ func (m merger) class(current, want *gatewayv1.GatewayClassStatus) fields {
 func (m merger) gateway(current, want *gatewayv1.GatewayStatus) fields {
 	f := fields{}
 	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, gatewayTypes))
-	f.set("listeners", current.Listeners, m.listeners(current.Listeners, want.Listeners))
+	f.set("listeners", current.Listeners, eachListener(ofGateway, current.Listeners, want.Listeners, m.listenerConditions))
 	if want.AttachedListenerSets != nil {
 		f.set("attachedListenerSets", current.AttachedListenerSets, want.AttachedListenerSets)
 	}
@@ -191,7 +197,7 @@ func (m merger) gateway(current, want *gatewayv1.GatewayStatus) fields {
 func (m merger) listenerSet(current, want *gatewayv1.ListenerSetStatus) fields {
 	f := fields{}
 	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, gatewayTypes))
-	f.set("listeners", current.Listeners, m.entries(current.Listeners, want.Listeners))
+	f.set("listeners", current.Listeners, eachListener(ofSet, current.Listeners, want.Listeners, m.listenerConditions))
 	return f
 }
 

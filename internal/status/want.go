@@ -31,6 +31,11 @@ type Proxies struct {
 	Message string
 	// Addresses at which the Gateway can be reached.
 	Addresses []gatewayv1.GatewayStatusAddress
+	// Unusable says which addresses the Gateway asks for and has not got; empty for
+	// none.
+	Unusable string
+	// Invalid are settings of the Gateway about its proxies that cannot be used.
+	Invalid []string
 }
 
 // demands lists what a report asks for: parents before what attaches to them, for
@@ -90,6 +95,10 @@ func (w *Writer) leftovers(rep *report.Report) []demand {
 func (w *Writer) class(s *gatewayv1.GatewayClassStatus) *gatewayv1.GatewayClassStatus {
 	next := *s
 	next.SupportedFeatures = w.features
+	if c, ok := supportedVersion(w.options.Source.BundleVersions()); ok && len(s.Conditions) > 0 {
+		c.ObservedGeneration = s.Conditions[0].ObservedGeneration
+		next.Conditions = append(slices.Clone(s.Conditions), c)
+	}
 	return &next
 }
 
@@ -115,25 +124,26 @@ func (w *Writer) gateway(key resource.Key, s *gatewayv1.GatewayStatus, p Proxies
 	next := *s
 	next.Addresses = append([]gatewayv1.GatewayStatusAddress{}, p.Addresses...) // none is an answer, too
 	switch {
+	case p.Unusable != "":
+		next.Conditions = replaceProgrammed(s.Conditions, report.GatewayAddressNotUsable(p.Unusable))
 	case !p.Ready:
 		next.Conditions = hold(current.Conditions, s.Conditions, report.GatewayNotYetProgrammed(p.Message))
 	case len(p.Addresses) == 0:
 		next.Conditions = replaceProgrammed(s.Conditions, report.GatewayAddressNotAssigned())
 	}
+	if len(p.Invalid) > 0 {
+		next.Conditions = addInvalid(next.Conditions, p.Invalid)
+	}
 	if p.Ready {
 		return &next
 	}
-	next.Listeners = slices.Clone(s.Listeners)
-	for i, l := range next.Listeners {
-		var before []metav1.Condition
-		for _, c := range current.Listeners {
-			if c.Name == l.Name {
-				before = c.Conditions
-			}
-		}
-		next.Listeners[i].Conditions = hold(before, l.Conditions, report.ListenerNotYetProgrammed(p.Message))
-	}
+	next.Listeners = eachListener(ofGateway, current.Listeners, s.Listeners, p.holdListener)
 	return &next
+}
+
+// holdListener puts off saying that a listener is programmed.
+func (p Proxies) holdListener(current, want []metav1.Condition) []metav1.Condition {
+	return hold(current, want, report.ListenerNotYetProgrammed(p.Message))
 }
 
 func (w *Writer) listenerSet(key resource.Key, s *gatewayv1.ListenerSetStatus, p Proxies) *gatewayv1.ListenerSetStatus {
@@ -148,17 +158,22 @@ func (w *Writer) listenerSet(key resource.Key, s *gatewayv1.ListenerSetStatus, p
 	}
 	next := *s
 	next.Conditions = hold(current.Conditions, s.Conditions, report.ListenerSetNotYetProgrammed(p.Message))
-	next.Listeners = slices.Clone(s.Listeners)
-	for i, l := range next.Listeners {
-		var before []metav1.Condition
-		for _, c := range current.Listeners {
-			if c.Name == l.Name {
-				before = c.Conditions
-			}
-		}
-		next.Listeners[i].Conditions = hold(before, l.Conditions, report.ListenerNotYetProgrammed(p.Message))
-	}
+	next.Listeners = eachListener(ofSet, current.Listeners, s.Listeners, p.holdListener)
 	return &next
+}
+
+// addInvalid adds settings to the condition that names those that cannot be used.
+func addInvalid(conditions []metav1.Condition, invalid []string) []metav1.Condition {
+	next := slices.Clone(conditions)
+	if c := meta.FindStatusCondition(next, report.OptionsValid); c != nil {
+		c.Message += "; " + strings.Join(invalid, "; ")
+		return next
+	}
+	c := report.GatewayInvalidOption(strings.Join(invalid, "; "))
+	if len(next) > 0 {
+		c.ObservedGeneration = next[0].ObservedGeneration
+	}
+	return append(next, c)
 }
 
 const programmed = string(gatewayv1.GatewayConditionProgrammed)

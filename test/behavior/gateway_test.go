@@ -51,15 +51,16 @@ func startGateway(tb testing.TB, live, bind string, lookup upstream.Lookup) (*ga
 	g := &gateway{proxy: p, stop: stop, done: &progress{changed: make(chan struct{})}}
 	node := project.Node{Name: "test", Role: project.RoleGateway, Bind: []string{bind}}
 	source := &marked{Source: files, meshes: map[*ir.Mesh]string{}}
+	reports := &controller.Reports{Publish: g.done.reported}
 	loop := &controller.Loop{
 		Sources: []controller.Source{source}, Translator: translate.New(translate.Config{Standalone: true}),
-		Publish: g.done.reported,
+		Translated: reports.Translated,
 	}
 	delivery := deliver.NewLocal(
 		func(m *ir.Mesh) *ir.Snapshot { return project.Project(m, node) },
 		p.Apply,
 		func(m *ir.Mesh, a ir.Ack) {
-			loop.Answered(m, a)
+			reports.Answered(m, a)
 			g.done.reach(source.stateOf(m))
 		},
 	)

@@ -77,6 +77,9 @@ func onLoopback() []string {
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
 		// Without the controller manager there are no service accounts to be had.
 		"--disable-admission-plugins=ServiceAccount",
+		// There is no kube-proxy: the API server itself finds the endpoints of the
+		// Services of webhooks.
+		"--enable-aggregator-routing=true",
 	}
 }
 

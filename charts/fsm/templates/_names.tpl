@@ -8,6 +8,11 @@
 {{- printf "%s-controller" .Values.fsm.meshName -}}
 {{- end }}
 
+{{/* Name of the registration of the webhook. */}}
+{{- define "fsm.validator" -}}
+{{- printf "%s-validator" .Values.fsm.meshName -}}
+{{- end }}
+
 {{/* Labels by which the pods of the controller are found. They never change. */}}
 {{- define "fsm.selector" -}}
 app: fsm-controller

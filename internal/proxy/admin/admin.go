@@ -3,10 +3,11 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +40,9 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /ready", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /config_dump", a.configDump)
+	mux.HandleFunc("GET /listeners", a.listeners)
 	mux.HandleFunc("GET /clusters", a.clusters)
+	mux.HandleFunc("GET /certs", a.certs)
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { a.stats(w, registry) })
 	mux.HandleFunc("GET /logging", a.logging)
 	mux.HandleFunc("POST /logging", a.logging)
@@ -83,7 +86,9 @@ func (a *admin) index(w http.ResponseWriter, _ *http.Request) {
 /metrics       figures in Prometheus form
 /stats         the same, as "name: value" lines
 /config_dump   the snapshot in force, without private keys; ?format=text for one line per route
+/listeners     the sockets that are asked for, as "name::address:port" lines
 /clusters      backends, their endpoints and connections
+/certs         certificates and authorities, those that end first before the others
 /logging       the log level; POST ?level=debug|info|warn|error changes it
 `)
 }
@@ -96,26 +101,6 @@ func (a *admin) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "LIVE")
-}
-
-func (a *admin) configDump(w http.ResponseWriter, r *http.Request) {
-	s := a.Proxy.Snapshot()
-	if s == nil {
-		http.Error(w, "no snapshot was applied yet", http.StatusServiceUnavailable)
-		return
-	}
-	if r.URL.Query().Get("format") == "text" {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, ir.Format(s))
-		return
-	}
-	data, err := ir.Marshal(s)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(data)
 }
 
 // cluster is a backend as /clusters shows it.
@@ -145,10 +130,30 @@ func (a *admin) clusters(w http.ResponseWriter, _ *http.Request) {
 		}
 		list = append(list, c)
 	}
+	writeJSON(w, list)
+}
+
+// listeners shows the sockets of the snapshot in force.
+func (a *admin) listeners(w http.ResponseWriter, _ *http.Request) {
+	s := a.Proxy.Snapshot()
+	if s == nil {
+		http.Error(w, noSnapshot, http.StatusServiceUnavailable)
+		return
+	}
+	for _, l := range s.Listeners {
+		address := l.Address
+		if address == "" {
+			address = "0.0.0.0"
+		}
+		fmt.Fprintf(w, "%s::%s\n", l.Name, net.JoinHostPort(address, strconv.Itoa(int(l.Port))))
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	_ = enc.Encode(list)
+	_ = enc.Encode(v) // an error is the connection's
 }
 
 // logging shows or changes the log level.

@@ -106,7 +106,7 @@ func TestConfigDump(t *testing.T) {
 	s.Secrets[secret.Name] = secret
 	c.proxy.MustApply(s)
 
-	dump := c.want(200, "GET /config_dump")
+	dump := c.want(200, "GET /config_dump?format=snapshot")
 	var read ir.Snapshot
 	if err := json.Unmarshal([]byte(dump), &read); err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestProfiling(t *testing.T) {
 // not meant to.
 func TestIndex(t *testing.T) {
 	c := start(t, false)
-	paths := []string{"/ready", "/healthz", "/metrics", "/stats", "/config_dump", "/clusters", "/logging"}
+	paths := []string{"/ready", "/healthz", "/metrics", "/stats", "/config_dump", "/listeners", "/clusters", "/certs", "/logging"}
 	c.contains("/", paths...)
 	for _, path := range paths {
 		c.want(405, "DELETE "+path)

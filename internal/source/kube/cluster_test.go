@@ -20,7 +20,11 @@ func TestMain(m *testing.M) {
 	os.Exit(cluster.Main(m, &shared, cluster.Options{ControllerManager: true}))
 }
 
-const definitionFiles = "../../resource/crds/gateway*.yaml"
+// The definitions of the Gateway API, and our own.
+const (
+	definitionFiles    = "../../resource/crds/gateway*.yaml"
+	ownDefinitionFiles = "../../../charts/fsm/crds/*.yaml"
+)
 
 const controller = "flomesh.io/gateway-controller"
 
@@ -44,11 +48,14 @@ func newLab(t testing.TB) *lab {
 	client, err := cluster.NewClient(c.Admin())
 	l := &lab{Client: client, t: t, ctx: ctx, cluster: c}
 	l.check(err)
-	install.Do(func() { l.check(l.ApplyFiles(ctx, definitionFiles)) })
+	install.Do(func() {
+		l.check(l.ApplyFiles(ctx, definitionFiles))
+		l.check(l.ApplyFiles(ctx, ownDefinitionFiles))
+	})
 	return l
 }
 
-// install puts the Gateway API into the cluster. Tests that change that put it
+// install puts the definitions into the cluster. Tests that change that put it
 // back.
 var install sync.Once
 

@@ -3,6 +3,8 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/resource"
 )
@@ -23,8 +26,10 @@ import (
 type definitions struct {
 	changed func()
 
-	mu       sync.Mutex
-	names    map[string]bool
+	mu sync.Mutex
+	// names have the version of the bundle that each definition came with, empty where
+	// it does not tell.
+	names    map[string]string
 	complete bool
 }
 
@@ -34,14 +39,16 @@ type definitions struct {
 func (d *definitions) lacks(plural, group string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.complete && !d.names[plural+"."+group]
+	_, present := d.names[plural+"."+group]
+	return d.complete && !present
 }
 
 // edit changes the names and tells, if one of them is of a group that matters.
-func (d *definitions) edit(name string, present bool) error {
+func (d *definitions) edit(object any, present bool) error {
+	name := nameOf(object)
 	d.mu.Lock()
 	if present {
-		d.names[name] = true
+		d.names[name] = bundleOf(object)
 	} else {
 		delete(d.names, name)
 	}
@@ -66,20 +73,20 @@ func matters(group string) bool {
 }
 
 // Add takes in a definition.
-func (d *definitions) Add(object any) error { return d.edit(nameOf(object), true) }
+func (d *definitions) Add(object any) error { return d.edit(object, true) }
 
 // Update takes in a definition; it may have begun to be served.
-func (d *definitions) Update(object any) error { return d.edit(nameOf(object), true) }
+func (d *definitions) Update(object any) error { return d.edit(object, true) }
 
 // Delete removes a definition.
-func (d *definitions) Delete(object any) error { return d.edit(nameOf(object), false) }
+func (d *definitions) Delete(object any) error { return d.edit(object, false) }
 
 // Replace takes in all definitions.
 func (d *definitions) Replace(list []any, _ string) error {
 	d.mu.Lock()
-	d.names, d.complete = map[string]bool{}, true
+	d.names, d.complete = map[string]string{}, true
 	for _, object := range list {
-		d.names[nameOf(object)] = true
+		d.names[nameOf(object)] = bundleOf(object)
 	}
 	d.mu.Unlock()
 	d.changed()
@@ -94,6 +101,32 @@ func nameOf(object any) string {
 		return o.GetName()
 	}
 	return ""
+}
+
+// bundleVersion is the annotation by which the definitions of the Gateway API tell
+// their release.
+const bundleVersion = "gateway.networking.k8s.io/bundle-version"
+
+func bundleOf(object any) string {
+	if o, ok := object.(metav1.Object); ok {
+		return o.GetAnnotations()[bundleVersion]
+	}
+	return ""
+}
+
+// BundleVersions are the releases that the cluster's definitions of the Gateway API
+// say they are from. When they change, [Source.StatusChanged] tells.
+func (s *Source) BundleVersions() []string {
+	d := s.definitions
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := map[string]bool{}
+	for name, version := range d.names {
+		if _, group, _ := strings.Cut(name, "."); group == gatewayv1.GroupName && version != "" {
+			found[version] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // watchDefinitions begins to follow the definitions.

@@ -84,7 +84,7 @@ func newSource(o Options, server *server) *Source {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.definitions = &definitions{names: map[string]bool{}, changed: func() { signal(s.redefined) }}
+	s.definitions = &definitions{names: map[string]string{}, changed: func() { signal(s.redefined); signal(s.statuses) }}
 	for _, kind := range resource.Kinds() {
 		st := newStore(kind)
 		st.objectsChanged, st.statusChanged = s.wake, func() { signal(s.statuses) }

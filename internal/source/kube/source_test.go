@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/config/v1alpha3"
 	"fsm/internal/resource"
 	"fsm/internal/source/kube"
 )
@@ -114,6 +115,13 @@ var kindTests = []struct {
 		change:  [2]string{"a.example.com", "b.example.com"},
 		there:   has[*gatewayv1.BackendTLSPolicy]("default", "p"),
 		changed: where("default", "p", func(p *gatewayv1.BackendTLSPolicy) bool { return p.Spec.Validation.Hostname == "b.example.com" }),
+	},
+	{
+		kind:    "MeshConfig",
+		text:    "apiVersion: config.flomesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: c}\nspec: {image: {tag: a}}\n",
+		change:  [2]string{"tag: a", "tag: b"},
+		there:   has[*v1alpha3.MeshConfig]("default", "c"),
+		changed: where("default", "c", func(c *v1alpha3.MeshConfig) bool { return c.Spec.Image.Tag == "b" }),
 	},
 }
 

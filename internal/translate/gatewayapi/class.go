@@ -63,6 +63,7 @@ func (f *Frontend) parametersProblem(r *memo.Recorder, key resource.Key) string 
 	return ""
 }
 
+// parametersUnused is said outside of clusters, where nobody is to run proxies.
 const parametersUnused = "parametersRef: the content is not used"
 
 // reportClasses writes the status of our GatewayClasses.
@@ -75,7 +76,7 @@ func (f *Frontend) reportClasses(rep *report.Report) {
 		condition := report.ClassAccepted()
 		if problem := f.classProblem(nil, c); problem != "" {
 			condition = report.ClassInvalidParameters(problem)
-		} else if c.Spec.ParametersRef != nil {
+		} else if c.Spec.ParametersRef != nil && f.config.Standalone {
 			rep.Warn(key, parametersUnused)
 		}
 		rep.Classes[key] = &gatewayv1.GatewayClassStatus{Conditions: report.Conditions(c.Generation, condition)}

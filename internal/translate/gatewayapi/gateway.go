@@ -133,7 +133,9 @@ func (f *Frontend) examineGateway(r *memo.Recorder, g *gateway, class class) (ac
 		if problem := f.parametersProblem(r, key); problem != "" {
 			return new(report.GatewayInvalidParameters(problem)), new(report.GatewayNotProgrammed(problem))
 		}
-		g.warn(g.key, parametersUnused)
+		if f.config.Standalone {
+			g.warn(g.key, parametersUnused)
+		}
 	}
 	return g.examineAddresses()
 }

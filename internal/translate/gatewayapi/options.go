@@ -56,6 +56,7 @@ var foreignAnnotations = []string{
 	"cpu", "cpu-limit", "memory", "memory-limit", "replicas", "enable-pod-disruption-budget",
 	"auto-scaling", "auto-scaling-min-replicas", "auto-scaling-max-replicas",
 	"auto-scaling-target-cpu-utilization-percentage", "auto-scaling-target-memory-utilization-percentage",
+	"service-type", "external-traffic-policy", "log-level", "node-selector", "tolerations", "affinity", "service-annotations",
 }
 
 func boolean(name string, field func(*ir.Options) *bool) option {

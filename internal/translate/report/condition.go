@@ -44,3 +44,15 @@ func ClassAccepted() metav1.Condition {
 func ClassInvalidParameters(message string) metav1.Condition {
 	return isFalse(gatewayv1.GatewayClassConditionStatusAccepted, gatewayv1.GatewayClassReasonInvalidParameters, message)
 }
+
+// ClassSupportedVersion is a GatewayClass in a cluster whose definitions of the
+// Gateway API are understood.
+func ClassSupportedVersion(message string) metav1.Condition {
+	return isTrue(gatewayv1.GatewayClassConditionStatusSupportedVersion, gatewayv1.GatewayClassReasonSupportedVersion, message)
+}
+
+// ClassUnsupportedVersion is a GatewayClass in a cluster with definitions of another
+// version, which are served as well as they can be.
+func ClassUnsupportedVersion(message string) metav1.Condition {
+	return isFalse(gatewayv1.GatewayClassConditionStatusSupportedVersion, gatewayv1.GatewayClassReasonUnsupportedVersion, message)
+}

@@ -1,0 +1,148 @@
+package install_test
+
+import (
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"fsm/internal/install"
+)
+
+// TestSwitch: a component can be switched on and off, which changes neither other
+// values nor the version of the control plane.
+func TestSwitch(t *testing.T) {
+	l := newLab(t)
+	l.kubelet("switched")
+	l.check(l.install(l.options("switched", "fsm.controllerLogLevel=debug")))
+	if l.classExists() {
+		t.Fatal("there is a GatewayClass already")
+	}
+	o := l.options("switched")
+	o.Version = "v9.9.9" // of a program that is newer
+	l.check(l.fsm.Switch(l.ctx, install.Gateway, true, o))
+	if !l.classExists() || !l.configured("switched", "gatewayAPI") {
+		t.Error("after switching on there is no GatewayClass, or the mesh configuration says otherwise")
+	}
+	if d := l.deployment("switched"); !strings.Contains(d.args, "--log-level=debug") || !strings.Contains(d.args, "fsm-proxy:v1.0.0") {
+		t.Errorf("other things changed: %+v", d)
+	}
+	l.heard("")
+	l.check(l.fsm.Switch(l.ctx, install.Gateway, true, o))
+	if !l.heard("say so already") {
+		t.Error("switching on again is not noticed")
+	}
+	l.check(l.fsm.Switch(l.ctx, install.Gateway, false, o))
+	if l.classExists() || l.configured("switched", "gatewayAPI") {
+		t.Error("after switching off there is a GatewayClass, or the mesh configuration says otherwise")
+	}
+	o.Mesh = "other"
+	if err := l.fsm.Switch(l.ctx, install.Gateway, true, o); err == nil || !strings.Contains(err.Error(), "mesh other is not in namespace switched; 'fsm mesh list' shows what is") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func (l *lab) dynamic() dynamic.Interface {
+	l.t.Helper()
+	client, err := dynamic.NewForConfig(l.admin)
+	l.check(err)
+	return client
+}
+
+func (l *lab) classExists() bool {
+	l.t.Helper()
+	classes := schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}
+	_, err := l.dynamic().Resource(classes).Get(l.ctx, "fsm-gateway-cls", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false
+	}
+	l.check(err)
+	return true
+}
+
+// configured is the switch of a component in the mesh configuration.
+func (l *lab) configured(namespace, section string) bool {
+	l.t.Helper()
+	configs := schema.GroupVersionResource{Group: "config.flomesh.io", Version: "v1alpha3", Resource: "meshconfigs"}
+	c, err := l.dynamic().Resource(configs).Namespace(namespace).Get(l.ctx, "fsm-mesh-config", metav1.GetOptions{})
+	l.check(err)
+	on, _, err := unstructured.NestedBool(c.Object, "spec", section, "enabled")
+	l.check(err)
+	return on
+}
+
+// TestNamespaces: namespaces can be added to a mesh, kept out, and removed; what has
+// no place in it is refused before anything is changed.
+func TestNamespaces(t *testing.T) {
+	l := newLab(t)
+	l.check(l.Apply(l.ctx, members))
+	t.Cleanup(func() { l.delete(members) })
+	member := func(names ...string) install.Membership {
+		return install.Membership{Mesh: "fsm", Namespaces: names, Injection: true, Say: l.say}
+	}
+	refuses := func(err error, want string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-a")), "mesh fsm is not in the cluster; 'fsm mesh list' shows what is")
+	l.check(l.install(l.options("membership", "fsm.fsmController.replicaCount=0")))
+
+	l.check(l.fsm.AddNamespaces(l.ctx, member("member-a")))
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "kube-system")), "namespace kube-system belongs to Kubernetes")
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "membership")), "namespace membership has the control plane of mesh fsm")
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "member-c")), "namespace member-c is to be ignored")
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "none")), `namespaces "none" not found`)
+	other := member("member-a")
+	other.Mesh = "other"
+	refuses(l.fsm.RemoveNamespaces(l.ctx, other), "namespace member-a belongs to mesh fsm, not other")
+	l.namespaces(install.Namespace{Name: "member-a", Mesh: "fsm", Injection: "enabled"})
+
+	l.heard("")
+	l.check(l.fsm.AddNamespaces(l.ctx, member("member-a")))
+	if !l.heard("Namespace [member-a] already has been added to mesh [fsm]") {
+		t.Error("adding twice is not noticed")
+	}
+	without := member("member-b")
+	without.Injection = false
+	l.check(l.fsm.AddNamespaces(l.ctx, without))
+	l.namespaces(install.Namespace{Name: "member-a", Mesh: "fsm", Injection: "enabled"}, install.Namespace{Name: "member-b", Mesh: "fsm", Injection: "disabled"})
+	l.check(l.fsm.IgnoreNamespaces(l.ctx, member("member-a")))
+	l.check(l.fsm.RemoveNamespaces(l.ctx, member("member-b")))
+	l.check(l.fsm.RemoveNamespaces(l.ctx, member("member-b")))
+	l.namespaces()
+	refuses(l.fsm.AddNamespaces(l.ctx, member("member-a")), "namespace member-a is to be ignored")
+}
+
+func (l *lab) namespaces(want ...install.Namespace) {
+	l.t.Helper()
+	got, err := l.fsm.Namespaces(l.ctx, "fsm")
+	l.check(err)
+	if len(got) != len(want) {
+		l.t.Fatalf("got %v, want %v", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			l.t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+const members = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: member-a}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: member-b}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: member-c, labels: {flomesh.io/ignore: "true"}}
+`

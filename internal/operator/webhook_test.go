@@ -1,0 +1,130 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fsm/internal/operator"
+	"fsm/internal/provision"
+)
+
+const judged = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: judged}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: fsm-controller, namespace: judged}
+spec: {ports: [{name: webhook, port: 9443}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: fsm-controller-1, namespace: judged, labels: {kubernetes.io/service-name: fsm-controller}}
+addressType: IPv4
+ports: [{name: webhook, port: WEBHOOK_PORT}]
+endpoints: [{addresses: [WEBHOOK_IP], conditions: {ready: true}}]
+---
+` + registration
+
+// registration is what the chart has.
+const registration = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: judged-validator}
+webhooks:
+- name: meshconfigs.config.flomesh.io
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Ignore
+  clientConfig: {service: {name: fsm-controller, namespace: judged, port: 9443, path: /validate}}
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: judged}}
+  rules: [{apiGroups: [config.flomesh.io], apiVersions: [v1alpha3], resources: [meshconfigs], operations: [CREATE, UPDATE]}]
+`
+
+// TestWebhook: a mesh configuration with a mistake is refused when it is written, in
+// whatever version; a control plane that is not there refuses nothing, and what
+// somebody does to the registration is undone.
+func TestWebhook(t *testing.T) {
+	l := newLab(t)
+	l.check(l.ApplyFiles(l.ctx, "../../charts/fsm/crds/*.yaml"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(outside(t), "0"))
+	l.check(err)
+	ip, port, _ := net.SplitHostPort(ln.Addr().String())
+	objects := strings.NewReplacer("WEBHOOK_PORT", port, "WEBHOOK_IP", ip).Replace(judged)
+	l.apply(objects)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(l.ctx)
+		l.check(l.Delete(ctx, objects))
+		l.check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
+	})
+	write := func(version, life string) error {
+		return l.Apply(l.ctx, "apiVersion: config.flomesh.io/"+version+"\nkind: MeshConfig\nmetadata: {name: fsm-mesh-config, namespace: judged}\n"+
+			"spec: {certificate: {serviceCertValidityDuration: "+life+"}}\n")
+	}
+	l.check(write("v1alpha3", "1h"))
+
+	stop := l.judge(ln)
+	l.eventually("registration is complete", l.registered)
+	l.check(write("v1alpha3", "2h"))
+	for _, version := range []string{"v1alpha3", "v1alpha1"} {
+		if err := write(version, "1s"); err == nil || !strings.Contains(err.Error(), `want a duration from "10m"`) {
+			t.Errorf("%s: got %v", version, err)
+		}
+	}
+	l.apply(strings.Replace(registration, "Ignore", "Fail", 1))
+	l.eventually("registration is complete again", l.registered)
+
+	stop()
+	l.check(write("v1alpha3", "1s"))
+}
+
+// judge runs a control plane that answers the API server on a listener.
+func (l *lab) judge(ln net.Listener) (stop func()) {
+	l.t.Helper()
+	delivery, err := net.Listen("tcp", "127.0.0.1:0")
+	l.check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- operator.Run(ctx, operator.Options{
+			Config: shared.Admin(), ControllerName: "flomesh.io/judged", Namespace: "judged", Pod: "test", TrustDomain: domain,
+			Proxies: provision.Settings{TrustMap: "fsm-trust", Audience: audience},
+			Webhook: operator.Webhook{Listener: ln, Registration: "judged-validator"},
+			Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}, delivery)
+	}()
+	stopped := false
+	stop = func() {
+		if cancel(); stopped {
+			return
+		}
+		stopped = true
+		if err := <-done; err != nil {
+			l.t.Error(err)
+		}
+	}
+	l.t.Cleanup(stop)
+	return stop
+}
+
+// registered reports what the registration lacks.
+func (l *lab) registered() error {
+	r, err := l.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.ctx, "judged-validator", metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	w := r.Webhooks[0]
+	if len(w.ClientConfig.CABundle) == 0 || *w.FailurePolicy != admissionregistrationv1.Ignore {
+		return errors.New(fmt.Sprint("it is ", w))
+	}
+	return nil
+}
