@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -114,7 +115,14 @@ func (t Tier) build(ctx context.Context, module string, progress io.Writer) erro
 			continue
 		}
 		fmt.Fprintf(progress, "building %s\n", p.name)
-		if err := p.build(ctx, module, dir, progress); err != nil {
+		err := p.build(ctx, module, dir, progress)
+		if err != nil && ctx.Err() == nil {
+			// It fetches modules, which may fail for reasons that pass. What has been
+			// fetched and compiled is not done again.
+			fmt.Fprintf(progress, "%v; trying once more\n", err)
+			err = p.build(ctx, module, dir, progress)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -155,9 +163,12 @@ func versionFlags(version string) string {
 }
 
 func moduleVersion(ctx context.Context, module, path string) (string, error) {
-	out, err := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", path).Output()
+	cmd := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", path)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("find version of %s: %w", path, err)
+		return "", fmt.Errorf("find version of %s: %w: %s", path, err, bytes.TrimSpace(said.Bytes()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

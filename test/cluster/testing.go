@@ -11,7 +11,7 @@ import (
 
 // Required is the environment variable that, set to anything, makes tests fail
 // that need the programs of a cluster where these are not built. Otherwise such
-// tests are skipped.
+// tests are skipped. [RequiredNodes] asks for more.
 const Required = "FSM_CLUSTER_REQUIRED"
 
 // startTime is how long a cluster may take to start on a machine that is busy with

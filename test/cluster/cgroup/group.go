@@ -18,7 +18,7 @@ type Group struct {
 	dirs []string
 }
 
-// Place says where the group of a name goes, without making it.
+// Place says where the group of a name goes. It does not make it.
 func Place(all []Hierarchy, name string) (Group, error) {
 	var g Group
 	for _, h := range all {
@@ -49,23 +49,30 @@ func (g Group) Child(name string) Group {
 	return child
 }
 
+// needed are the controllers of v2 that the kubelet cannot do without.
+func needed() []string { return []string{"cpu", "memory", "pids"} }
+
 // delegating finds the nearest cgroup of v2 that gives its children what the kubelet
 // needs. The cgroup of this process cannot: one that has processes has no children
-// with controllers, by the rule of "no internal processes".
+// with controllers, by the rule of "no internal processes". From that the top of all is
+// exempt, which is asked to give them where nobody does, as without systemd.
 func delegating(h Hierarchy) (string, error) {
 	for dir := h.Own; ; dir = filepath.Dir(dir) {
 		given, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
 		if err != nil {
 			return "", fmt.Errorf("find cgroup for nodes: %w", err)
 		}
-		missing := slices.ContainsFunc([]string{"cpu", "memory", "pids"}, func(c string) bool {
-			return !slices.Contains(strings.Fields(string(given)), c)
+		missing := slices.DeleteFunc(needed(), func(c string) bool {
+			return slices.Contains(strings.Fields(string(given)), c)
 		})
-		if !missing {
+		if len(missing) == 0 {
 			return dir, nil
 		}
 		if dir == h.Mount {
-			return "", fmt.Errorf("find cgroup for nodes: neither %s nor any above it gives controllers cpu, memory and pids to its children", h.Own)
+			if err := write(dir, "cgroup.subtree_control", "+"+strings.Join(missing, " +")); err != nil {
+				return "", fmt.Errorf("find cgroup for nodes: neither %s nor any above it gives controllers %v to its children: %w", h.Own, needed(), err)
+			}
+			return dir, nil
 		}
 	}
 }

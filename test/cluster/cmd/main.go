@@ -19,7 +19,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -32,11 +31,7 @@ func main() {
 	lab.Child()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:])
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		os.Exit(exit.ExitCode()) // it has said itself why
-	}
-	if err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
@@ -47,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return usage
 	}
-	dir, err := directory()
+	dir, err := lab.Dir()
 	if err != nil {
 		return err
 	}
@@ -70,13 +65,6 @@ func run(ctx context.Context, args []string) error {
 		return inside(ctx, dir, args)
 	}
 	return usage
-}
-
-func directory() (string, error) {
-	if dir := os.Getenv("FSM_CLUSTER_DIR"); dir != "" {
-		return dir, nil
-	}
-	return lab.DefaultDir()
 }
 
 func build(ctx context.Context, args []string) error {
@@ -135,16 +123,19 @@ func load(dir string, args []string) error {
 	return nil
 }
 
-// inside runs a command in the network of the cluster.
+// inside becomes a command in the network of the cluster. That gets what signals are sent
+// here, such as those of "go test -exec" to a test that takes too long.
 func inside(ctx context.Context, dir string, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: exec COMMAND...")
+		return errors.New("usage: exec COMMAND [ARGUMENT...]")
 	}
 	l, err := lab.Find(dir)
 	if err != nil {
 		return err
 	}
 	cmd := l.Command(ctx, args[0], args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return cmd.Run()
+	if cmd.Err != nil {
+		return fmt.Errorf("enter network of cluster: %w", cmd.Err)
+	}
+	return fmt.Errorf("enter network of cluster: %w", syscall.Exec(cmd.Path, cmd.Args, cmd.Environ()))
 }

@@ -59,14 +59,15 @@ func Up(ctx context.Context, o Options, progress io.Writer) (*Lab, error) {
 
 // start starts the supervisor and follows it until it is done.
 func start(ctx context.Context, o Options, programs string, progress io.Writer) (*Lab, error) {
-	if err := os.MkdirAll(filepath.Join(o.Dir, "log"), 0o755); err != nil {
+	logs := filepath.Join(o.Dir, "log")
+	if err := errors.Join(os.RemoveAll(logs), os.MkdirAll(logs, 0o755)); err != nil {
 		return nil, fmt.Errorf("make directory of lab: %w", err)
 	}
 	options, err := json.Marshal(o)
 	if err != nil {
 		return nil, fmt.Errorf("encode options: %w", err)
 	}
-	log, err := os.Create(filepath.Join(o.Dir, "log", "supervisor.log"))
+	log, err := os.Create(filepath.Join(logs, "supervisor.log"))
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
@@ -119,8 +120,9 @@ func (l *Lab) follow(ctx context.Context, supervisor io.Reader, progress io.Writ
 	if ctx.Err() != nil {
 		return fmt.Errorf("start cluster: %w", context.Cause(ctx))
 	}
-	said, err := os.ReadFile(filepath.Join(l.dir, "log", "supervisor.log"))
-	return errors.Join(fmt.Errorf("start cluster: %s", strings.TrimSpace(string(said))), err)
+	logs := filepath.Join(l.dir, "log")
+	said, err := os.ReadFile(filepath.Join(logs, "supervisor.log"))
+	return errors.Join(fmt.Errorf("start cluster: %s (logs are in %s)", strings.TrimSpace(string(said)), logs), err)
 }
 
 // Find returns the lab that runs in a directory, or else [ErrNotUp].

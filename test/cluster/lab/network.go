@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"fsm/test/cluster"
 	"fsm/test/cluster/node"
@@ -25,7 +26,9 @@ var (
 	allPods = netip.MustParsePrefix("10.244.0.0/16")
 )
 
-func nodeName(i int) string { return "node-" + strconv.Itoa(i) }
+const nodePrefix = "node-"
+
+func nodeName(i int) string { return nodePrefix + strconv.Itoa(i) }
 
 // nodeAddress is the address of a node; they count from 1.
 func nodeAddress(i int) netip.Addr {
@@ -79,6 +82,18 @@ func attach(ctx context.Context, i, pid int) error {
 		[]string{"route", "add", services, "via", address},
 		[]string{"route", "add", cluster.LoadBalancers, "via", address},
 	)
+}
+
+// route leads an address to a node, or to where all go that are not led anywhere.
+func route(ctx context.Context, address netip.Addr, node string) error {
+	if node == "" {
+		return ip(ctx, []string{"route", "del", address.String()})
+	}
+	i, err := strconv.Atoi(strings.TrimPrefix(node, nodePrefix))
+	if err != nil {
+		return fmt.Errorf("route %s: there is no node %s", address, node)
+	}
+	return ip(ctx, []string{"route", "replace", address.String(), "via", nodeAddress(i).String()})
 }
 
 func ip(ctx context.Context, commands ...[]string) error {

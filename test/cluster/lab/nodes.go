@@ -85,7 +85,11 @@ func (s *supervisor) startNode(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	go func() { s.failed(fmt.Errorf("%s ended: %w", nodeName(i), cmd.Wait())) }()
+	go func() {
+		err := cmd.Wait()
+		said, _ := os.ReadFile(log.Name())
+		s.failed(fmt.Errorf("%s ended: %w: %s", nodeName(i), err, bytes.TrimSpace(said)))
+	}()
 	group := s.cgroups.Child(nodeName(i))
 	if err := group.Make(); err != nil {
 		return err

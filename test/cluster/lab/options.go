@@ -35,8 +35,12 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// DefaultDir is the directory of the lab that people mean who do not say which.
-func DefaultDir() (string, error) {
+// Dir is the directory of the lab that people mean: that of FSM_CLUSTER_DIR, or one in
+// the user's cache.
+func Dir() (string, error) {
+	if dir := os.Getenv("FSM_CLUSTER_DIR"); dir != "" {
+		return dir, nil
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find cache directory: %w", err)
@@ -49,8 +53,7 @@ type requirement struct{ program, debian string }
 
 func requirements() []requirement {
 	return []requirement{
-		{"ip", "iproute2"}, {"nsenter", "util-linux"}, {"mount", "mount"}, {"runc", "runc"},
-		{"iptables", "iptables"}, {"conntrack", "conntrack"}, {"nft", "nftables"},
+		{"ip", "iproute2"}, {"nsenter", "util-linux"}, {"mount", "mount"}, {"runc", "runc"}, {"iptables", "iptables"},
 	}
 }
 

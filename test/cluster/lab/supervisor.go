@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -142,6 +143,12 @@ func (s *supervisor) startLoadBalancers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make client for load balancers: %w", err)
 	}
-	go func() { s.failed(loadbalancer.Run(ctx, client, cluster.LoadBalancers)) }()
+	addresses, err := netip.ParsePrefix(cluster.LoadBalancers)
+	if err != nil {
+		return fmt.Errorf("read range of load balancers: %w", err)
+	}
+	go func() {
+		s.failed(loadbalancer.Run(ctx, client, loadbalancer.Network{Addresses: addresses, Route: route}))
+	}()
 	return nil
 }

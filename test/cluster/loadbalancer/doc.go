@@ -1,4 +1,6 @@
 // Package loadbalancer gives Services of type LoadBalancer addresses, as a cloud does.
-// It allocates and writes the status, nothing more: kube-proxy answers for addresses
-// that are in a status, and routes to the range are the network's business.
+// It allocates, writes the status, and says which node has to get the traffic of those
+// that want it where their pods are (externalTrafficPolicy: Local). It forwards nothing:
+// kube-proxy answers for addresses that are in a status, and routes are the network's
+// business.
 package loadbalancer

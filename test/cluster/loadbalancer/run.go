@@ -13,20 +13,27 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
 )
+
+// Network is where load balancers have their addresses.
+type Network struct {
+	// Addresses are those that Services get; IPv4.
+	Addresses netip.Prefix
+	// Route leads traffic for one of the addresses to a node from now on, or to any
+	// node if there is no name. Until it is called, all go to any.
+	Route func(ctx context.Context, address netip.Addr, node string) error
+}
 
 // again is when what failed is tried once more.
 const again = time.Second
 
-// Run gives addresses of an IPv4 range to Services until the context ends.
-func Run(ctx context.Context, client kubernetes.Interface, addresses string) error {
-	prefix, err := netip.ParsePrefix(addresses)
-	if err != nil {
-		return fmt.Errorf("read range of load balancers: %w", err)
-	}
+// Run gives addresses to Services until the context ends.
+func Run(ctx context.Context, client kubernetes.Interface, n Network) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
-	services := factory.Core().V1().Services()
+	services, slices := factory.Core().V1().Services(), factory.Discovery().V1().EndpointSlices()
 	changed := make(chan struct{}, 1)
 	notify := func() {
 		select {
@@ -34,32 +41,63 @@ func Run(ctx context.Context, client kubernetes.Interface, addresses string) err
 		default: // it will look anyway
 		}
 	}
-	_, err = services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { notify() },
-		UpdateFunc: func(any, any) { notify() },
-		DeleteFunc: func(any) { notify() },
-	})
-	if err != nil {
-		return fmt.Errorf("watch services: %w", err)
+	for _, informer := range []cache.SharedIndexInformer{services.Informer(), slices.Informer()} {
+		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { notify() },
+			UpdateFunc: func(any, any) { notify() },
+			DeleteFunc: func(any) { notify() },
+		})
+		if err != nil {
+			return fmt.Errorf("watch services: %w", err)
+		}
 	}
 	factory.Start(ctx.Done())
 	defer factory.Shutdown()
 	factory.WaitForCacheSync(ctx.Done())
-	p := &pool{addresses: prefix, last: prefix.Masked().Addr()}
+	b := &balancer{
+		client: client, network: n,
+		services: services.Lister(), slices: slices.Lister(),
+		pool: &pool{addresses: n.Addresses, last: n.Addresses.Masked().Addr()}, routed: routes{},
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-changed:
 		}
-		all, err := services.Lister().List(labels.Everything())
-		if err == nil {
-			err = write(ctx, client, p.assign(all))
-		}
-		if err != nil {
+		if err := b.look(ctx); err != nil {
 			time.AfterFunc(again, notify)
 		}
 	}
+}
+
+// balancer has what it takes to do what the Services of a cluster ask for.
+type balancer struct {
+	client   kubernetes.Interface
+	network  Network
+	services corelisters.ServiceLister
+	slices   discoverylisters.EndpointSliceLister
+	pool     *pool
+	// routed are the addresses that have been led to a node.
+	routed routes
+}
+
+// look does what the Services ask for now.
+func (b *balancer) look(ctx context.Context) error {
+	services, err := b.services.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("list services: %w", err)
+	}
+	endpoints, err := b.slices.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("list endpoints: %w", err)
+	}
+	return errors.Join(
+		write(ctx, b.client, b.pool.assign(services)),
+		b.routed.change(b.pool.routes(services, endpoints, b.routed), func(address netip.Addr, node string) error {
+			return b.network.Route(ctx, address, node)
+		}),
+	)
 }
 
 // write writes what changed into the status of Services. Conflicts are left alone: the

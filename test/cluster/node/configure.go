@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"text/template"
 
 	"fsm/test/cluster"
@@ -22,7 +23,7 @@ const (
 // values are what the templates of configuration files say.
 type values struct {
 	Config
-	DNS, Runc, Socket, Etc string
+	DNS, Runc, Socket, Etc, Snapshotter string
 }
 
 // configure writes what the programs of the node read, and gives containerd the
@@ -37,6 +38,9 @@ func (c Config) configure() error {
 		return fmt.Errorf("read templates: %w", err)
 	}
 	v := values{Config: c, DNS: cluster.DNS, Runc: runc, Socket: containerdSocket, Etc: etc}
+	if v.Snapshotter, err = snapshotter(); err != nil {
+		return err
+	}
 	for name, path := range map[string]string{
 		"containerd.toml": etc + "/containerd.toml",
 		"hosts.toml":      etc + "/registries/_default/hosts.toml",
@@ -59,6 +63,21 @@ func (c Config) configure() error {
 		}
 	}
 	return nil
+}
+
+// snapshotter is how containerd stacks the layers of images: by overlays, or by copies
+// where its directory is on an overlay itself, as in a container. An overlay cannot keep
+// its changes on another.
+func snapshotter() (string, error) {
+	const dir, overlay = "/var/lib/containerd", 0x794c7630 // OVERLAYFS_SUPER_MAGIC
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return "", fmt.Errorf("find file system of %s: %w", dir, err)
+	}
+	if s.Type == overlay {
+		return "native", nil
+	}
+	return "overlayfs", nil
 }
 
 func write(t *template.Template, path string, v values) error {

@@ -3,12 +3,15 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"fsm/test/cluster"
@@ -125,7 +128,11 @@ func (c Config) connect() error {
 		"net/ipv4/conf/all/route_localnet",
 	}
 	for _, s := range settings {
-		if err := os.WriteFile(filepath.Join("/proc/sys", s), []byte("1"), 0); err != nil {
+		err := os.WriteFile(filepath.Join("/proc/sys", s), []byte("1"), 0)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(s, "net/bridge/") {
+			return errors.New("the kernel does not filter what bridges forward; run: modprobe br_netfilter")
+		}
+		if err != nil {
 			return fmt.Errorf("set %s: %w", s, err)
 		}
 	}
