@@ -32,7 +32,7 @@ CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down cluster-test conformance generate lint fuzz clean
+.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down cluster-test e2e conformance acceptance scale soak generate lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -79,8 +79,23 @@ cluster-test: ## that such a cluster is one, and leaves nothing behind; starts o
 	$(GO) run ./test/cluster/cmd build
 	FSM_CLUSTER_REQUIRED=nodes $(GO) test -count=1 -v -timeout 20m -run TestLab ./test/cluster/lab
 
+e2e: ## install, the documents, mistakes and what mends them, upgrade, uninstall, on the test cluster; E2E=-test.v
+	test/e2e/run $(E2E)
+
 conformance: ## the conformance suite of the Gateway API, on the test cluster or on that of KUBECONFIG; SUITE='-run-test=NAME'
 	test/conformance/run $(SUITE)
+
+acceptance: ## e2e and conformance, one after the other on one cluster
+	test/cluster/with bash -c 'test/e2e/run $(E2E) && test/conformance/run $(SUITE)'
+
+# How long the soak takes.
+SOAK ?= 10m
+
+scale: ## what many routes and changes under load cost in a cluster, into docs/scale.md; see there
+	test/scale/run scale
+
+soak: ## everything at once for SOAK=10m, and whether something grows
+	test/scale/run soak $(SOAK)
 
 # Like staticcheck, it has to be built with the Go release of this module.
 generate: ## what follows from api: how objects are copied, and their definitions in the chart

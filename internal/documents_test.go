@@ -133,7 +133,7 @@ func stringLiteral(e ast.Expr) (string, bool) {
 // TestMetrics: every series is explained, with its labels.
 func TestMetrics(t *testing.T) {
 	labels := map[string]string{}
-	for _, s := range files(t, "internal/proxy/telemetry") {
+	for _, s := range append(files(t, "internal/proxy/telemetry"), files(t, "internal/operator")...) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) < 2 || s.test() {
@@ -160,6 +160,50 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("docs/metrics.md: %s has the labels %q, not %q", name, labels[name], got)
 		}
 	}
+}
+
+// TestForeignAnnotations: the annotations of Gateways that the front-end leaves to
+// whoever deploys proxies are those that are known there.
+func TestForeignAnnotations(t *testing.T) {
+	var foreign, known []string
+	ast.Inspect(literal(t, "internal/translate/gatewayapi/options.go", "foreignAnnotations"), func(n ast.Node) bool {
+		if e, ok := n.(ast.Expr); ok {
+			if text, ok := stringLiteral(e); ok {
+				foreign = append(foreign, text)
+			}
+		}
+		return true
+	})
+	for _, e := range literal(t, "internal/provision/parameters.go", "keys").Elts {
+		if key, ok := e.(*ast.CompositeLit); ok {
+			text, _ := stringLiteral(key.Elts[0])
+			known = append(known, text)
+		}
+	}
+	slices.Sort(foreign)
+	slices.Sort(known)
+	if len(known) < 10 || !slices.Equal(foreign, known) {
+		t.Errorf("the front-end leaves alone\n%q\nand known are\n%q", foreign, known)
+	}
+}
+
+// literal is the composite literal that a variable begins with.
+func literal(t *testing.T, file, name string) (l *ast.CompositeLit) {
+	t.Helper()
+	s, err := parse(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) > 0 && v.Names[0].Name == name {
+			l, _ = v.Values[0].(*ast.CompositeLit)
+		}
+		return true
+	})
+	if l == nil {
+		t.Fatalf("%s has no list %s", file, name)
+	}
+	return l
 }
 
 // TestLogFields: every member of an access log line is explained.

@@ -24,9 +24,11 @@ type options struct {
 	kubeconfig, namespace, pod, address string
 	trustDomain, controllerName         string
 	listen, repo, debug                 string
+	health, metrics                     string
 	webhook, registration               string
 	url, image, pullPolicy              string
 	secretNamespaces                    []string
+	serviceLB                           bool
 	level                               slog.LevelVar
 }
 
@@ -41,12 +43,15 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.StringVar(&o.listen, "listen", ":15010", "address to deliver to proxies on")
 	f.StringVar(&o.repo, "repo", ":6060", "address that answers whether the controller is there; empty for none")
 	f.StringVar(&o.debug, "debug", "127.0.0.1:9092", "address that answers what this replica knows, for 'fsm status'; empty for none")
+	f.StringVar(&o.health, "health", ":15021", "address that answers whether the controller is alive, and ready; empty for none")
+	f.StringVar(&o.metrics, "metrics", ":9091", "address that answers with metrics; empty for none")
 	f.StringVar(&o.webhook, "webhook", "", "address that answers the API server's questions about objects; none if not given")
 	f.StringVar(&o.registration, "webhook-registration", "fsm-validator", "ValidatingWebhookConfiguration to complete for --webhook")
 	f.StringVar(&o.url, "url", "", "URL at which proxies reach the controller; https://fsm-controller.NAMESPACE:15010 if not given")
 	f.StringVar(&o.image, "proxy-image", "flomesh/fsm-proxy", "image of proxies")
 	f.StringVar(&o.pullPolicy, "proxy-pull-policy", string(corev1.PullIfNotPresent), "when to pull it")
 	f.StringSliceVar(&o.secretNamespaces, "secret-namespaces", nil, "the only namespaces whose Secrets are read; all if not given")
+	f.BoolVar(&o.serviceLB, "service-lb", false, "serve Services of type LoadBalancer on nodes, until the mesh configuration says otherwise")
 	f.TextVar(&o.level, "log-level", new(slog.LevelVar), "debug, info, warn or error, until the mesh configuration says another")
 }
 
@@ -80,11 +85,7 @@ func (o *options) run(ctx context.Context) error {
 			return err
 		}
 	}
-	debug, err := listen("--debug", o.debug)
-	if err != nil {
-		return err
-	}
-	webhook, err := listen("--webhook", o.webhook)
+	listeners, err := o.listeners()
 	if err != nil {
 		return err
 	}
@@ -98,9 +99,23 @@ func (o *options) run(ctx context.Context) error {
 		Proxies: provision.Settings{
 			Image: o.image, PullPolicy: corev1.PullPolicy(o.pullPolicy), Controller: o.url, TrustMap: "fsm-trust", Audience: operator.Name,
 		},
-		Webhook:  operator.Webhook{Listener: webhook, Registration: o.registration},
-		Features: gatewayapi.Features(), SecretNamespaces: o.secretNamespaces, Debug: debug, LogLevel: &o.level, Log: log,
+		Webhook: operator.Webhook{Listener: listeners["--webhook"], Registration: o.registration},
+		Debug:   listeners["--debug"], Health: listeners["--health"], Metrics: listeners["--metrics"],
+		Features: gatewayapi.Features(), SecretNamespaces: o.secretNamespaces, ServiceLB: o.serviceLB, LogLevel: &o.level, Log: log,
 	}, ln)
+}
+
+// listeners are those of the interfaces that there need not be, by flag.
+func (o *options) listeners() (map[string]net.Listener, error) {
+	all := map[string]net.Listener{}
+	for flag, address := range map[string]string{"--debug": o.debug, "--health": o.health, "--metrics": o.metrics, "--webhook": o.webhook} {
+		ln, err := listen(flag, address)
+		if err != nil {
+			return nil, err
+		}
+		all[flag] = ln
+	}
+	return all, nil
 }
 
 // listen listens on what a flag says; nil for none.

@@ -11,7 +11,7 @@ import (
 // serviceLB forwards the ports of a host to a Service.
 func serviceLB() *cobra.Command {
 	o := process.Defaults()
-	var forwards []string
+	var forwards, sources []string
 	var level slog.Level
 	cmd := &cobra.Command{
 		Use:     "servicelb --forward NETWORK/PORT=ADDRESS:PORT...",
@@ -19,7 +19,7 @@ func serviceLB() *cobra.Command {
 		Example: "  fsm-proxy servicelb --forward tcp/20000=10.96.1.2:80 --forward udp/20001=10.96.1.2:53",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			feed, err := process.Forward(forwards)
+			feed, err := process.Forward(forwards, sources)
 			if err != nil {
 				return err
 			}
@@ -27,6 +27,7 @@ func serviceLB() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&forwards, "forward", nil, "port to listen on, and where what arrives goes; may be repeated")
+	cmd.Flags().StringSliceVar(&sources, "source", nil, "network that clients may be in, ADDRESS/BITS; may be repeated; all if not given")
 	cmd.Flags().TextVar(&level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	o.Bind(cmd.Flags())
 	cmd.MarkFlagsOneRequired("forward")

@@ -111,7 +111,8 @@ func serviceLBCommand() *cobra.Command {
 		short: "Switch load balancing for Services on and off, for clusters that have none",
 		enable: `Has Services of type LoadBalancer served on the addresses of nodes. It is for clusters
 that nobody else gives load balancers to.`,
-		disable: `Has Services of type LoadBalancer served by others again.`,
+		disable: `Takes the addresses of nodes back from Services of type LoadBalancer, and leaves them to
+others again.`,
 	}
 	return c.command()
 }

@@ -61,7 +61,7 @@ func (in *input) loadCluster(ctx context.Context) (*subject, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, loadTime, fmt.Errorf("this took more than %s", loadTime))
 	defer cancel()
-	t := translate.Config{}.Resolve()
+	t := translate.InCluster("")
 	source, err := kube.Open(ctx, kube.Options{Config: config, ControllerName: t.ControllerName})
 	if err != nil {
 		return nil, err

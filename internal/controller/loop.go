@@ -29,6 +29,8 @@ type Loop struct {
 	Delivery   Delivery
 	// Translated is called with each result before it is delivered.
 	Translated func(*ir.Mesh, *report.Report)
+	// Took, if it is set, is told how long each translation took.
+	Took func(time.Duration)
 }
 
 // A single change is acted on at once. Changes that follow closely are gathered
@@ -88,7 +90,11 @@ func (l *Loop) Translate() {
 	for i, s := range l.Sources {
 		sets[i] = s.Set()
 	}
+	begun := time.Now()
 	mesh, rep := l.Translator.Translate(resource.Union(sets...))
+	if l.Took != nil {
+		l.Took(time.Since(begun))
+	}
 	l.Translated(mesh, rep)
 	l.Delivery.Publish(mesh)
 }

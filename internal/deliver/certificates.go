@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fsm/internal/identity"
@@ -40,35 +43,66 @@ func (s *Server) certificates(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("read signing request: %v", err), http.StatusBadRequest)
 		return
 	}
+	chain, refused := s.certify(ctx, token, request)
+	if refused != nil {
+		refused.count.Add(1)
+		s.complain(r, refused)
+		http.Error(w, refused.text, refused.status)
+		return
+	}
+	s.Figures.Certificates.Issued.Add(1)
+	w.Header().Set("Content-Type", "application/pem-certificate-chain")
+	_, _ = w.Write(chain)
+}
+
+// refusedCertificate is why there is no certificate: for the proxy, and for the log.
+type refusedCertificate struct {
+	status int
+	text   string
+
+	level   slog.Level
+	message string
+	id      identity.ID
+	err     error
+	count   *atomic.Uint64
+}
+
+// certify signs a request if the token entitles to it.
+func (s *Server) certify(ctx context.Context, token string, request []byte) (chain []byte, refused *refusedCertificate) {
+	count := &s.Figures.Certificates
 	id, err := s.review(ctx, token)
 	switch {
 	case errors.Is(err, ErrToken):
-		s.Log.Warn("token refused", "client", r.RemoteAddr, "error", err)
-		http.Error(w, ErrToken.Error(), http.StatusUnauthorized)
-		return
+		return nil, &refusedCertificate{http.StatusUnauthorized, ErrToken.Error(), slog.LevelWarn, "token refused", id, err, &count.Token}
 	case err != nil:
-		s.Log.Error("token not reviewed", "client", r.RemoteAddr, "error", err)
-		http.Error(w, "the token could not be reviewed; try again", http.StatusServiceUnavailable)
-		return
+		const text = "the token could not be reviewed; try again"
+		return nil, &refusedCertificate{http.StatusServiceUnavailable, text, slog.LevelError, "token not reviewed", id, err, &count.Failed}
+	case id.Role == identity.Controller:
+		const text = "certificates are for proxies"
+		return nil, &refusedCertificate{http.StatusForbidden, text, slog.LevelError, "certificate refused", id, errors.New("the token is a controller's"), &count.Token}
 	}
-	if id.Role == identity.Controller {
-		s.Log.Error("certificate refused: the token is a controller's", "client", r.RemoteAddr, "identity", id)
-		http.Error(w, "certificates are for proxies", http.StatusForbidden)
-		return
-	}
-	chain, err := s.Sign(request, id)
+	chain, err = s.Sign(request, id)
 	switch {
 	case errors.Is(err, identity.ErrRefused):
-		s.Log.Warn("certificate refused", "client", r.RemoteAddr, "identity", id, "error", err)
-		http.Error(w, err.Error(), http.StatusForbidden)
-		return
+		return nil, &refusedCertificate{http.StatusForbidden, err.Error(), slog.LevelWarn, "certificate refused", id, err, &count.Request}
 	case err != nil:
-		s.Log.Error("certificate not signed", "client", r.RemoteAddr, "identity", id, "error", err)
-		http.Error(w, "the certificate could not be signed", http.StatusInternalServerError)
+		const text = "the certificate could not be signed"
+		return nil, &refusedCertificate{http.StatusInternalServerError, text, slog.LevelError, "certificate not signed", id, err, &count.Failed}
+	}
+	return chain, nil
+}
+
+// complain logs a refusal, unless the same was said of the same client a moment ago.
+func (s *Server) complain(r *http.Request, refused *refusedCertificate) {
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if !s.refusals.news(client+" "+refused.err.Error(), time.Now()) {
 		return
 	}
-	w.Header().Set("Content-Type", "application/pem-certificate-chain")
-	_, _ = w.Write(chain)
+	log := s.Log.With("client", r.RemoteAddr)
+	if refused.id != (identity.ID{}) {
+		log = log.With("identity", refused.id)
+	}
+	log.Log(r.Context(), refused.level, refused.message, "error", refused.err)
 }
 
 // review finds out whose token it is, in turn.

@@ -3,8 +3,10 @@ package deliver_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,6 +108,47 @@ func TestCertificateRefused(t *testing.T) {
 			t.Fatalf("status %d, %v", status, err)
 		}
 	}
+}
+
+// TestRefusalsAreCounted: of a proxy that asks again and again the log has one line,
+// and the figures have all.
+func TestRefusalsAreCounted(t *testing.T) {
+	var text lines
+	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Log: slog.New(slog.NewTextHandler(&text, nil))})
+	for range 20 {
+		for _, token := range []string{"gone", "token of web"} {
+			if status, err := c.post(t, "/v1/certificates", identity.Side{}, "no request", "Bearer "+token); err != nil || status == http.StatusOK {
+				t.Fatalf("status %d, %v", status, err)
+			}
+		}
+	}
+	if n := text.with("token refused"); n != 1 {
+		t.Errorf("the log has %d lines about the token", n)
+	}
+	if n := text.with("certificate refused"); n != 1 {
+		t.Errorf("the log has %d lines about the request", n)
+	}
+	if f := &c.Figures.Certificates; f.Token.Load() != 20 || f.Request.Load() != 20 || f.Issued.Load() != 0 || f.Failed.Load() != 0 {
+		t.Errorf("counted %d, %d, %d and %d", f.Token.Load(), f.Request.Load(), f.Issued.Load(), f.Failed.Load())
+	}
+}
+
+// lines are those of a log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) with(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), part)
 }
 
 // TestRequestProblems: the proxy's own log says what is wrong.

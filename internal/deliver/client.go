@@ -29,6 +29,8 @@ type ClientConfig struct {
 	Apply func(*ir.Snapshot) ir.Ack
 	// Rejected is told of each update that could not be used; nil for nobody.
 	Rejected func(error)
+	// Connected is told when a stream has begun, and when it has ended; nil for nobody.
+	Connected func(bool)
 	// Report is what there is to say; it is asked for every beat.
 	Report func() Report
 	// Beat is how often to send something; 0 is the usual [Beat].
@@ -121,6 +123,10 @@ func (c *Client) stream(ctx context.Context) (heard bool, err error) {
 		return false, refusal(response)
 	}
 	c.Log.Info("connected to the controller", "controller", c.URL)
+	if c.Connected != nil {
+		c.Connected(true)
+		defer c.Connected(false)
+	}
 	in := newLines(watchedReader{response.Body, watch, patience * c.Beat}, clientBuffer, maxDownward)
 	for {
 		answer, err := c.receive(in, watch)

@@ -31,8 +31,10 @@ type encoding struct {
 	counted int // bytes in the size of all
 }
 
-// cacheBytes is the usual limit.
-const cacheBytes = 64 << 20
+// cacheBytes is the usual limit: room for the lines of 10,000 routes, and for the latest
+// tables. More would keep tables that nobody will ask for again, because each change of a
+// route makes another one.
+const cacheBytes = 16 << 20
 
 func newEncodings(limit int) *encodings {
 	return &encodings{limit: limit, recent: list.New(), entries: map[encodingKey]*list.Element{}}

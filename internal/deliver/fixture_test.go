@@ -150,7 +150,10 @@ func start(t testing.TB, ca *identity.CA, addr string, c deliver.ServerConfig) *
 	if c.Authenticate == nil {
 		c.Authenticate = tokens
 	}
-	c.Sign, c.Log = ca.Sign, logger(t)
+	if c.Log == nil {
+		c.Log = logger(t)
+	}
+	c.Sign = ca.Sign
 	s := &controller{Server: deliver.NewServer(c), ca: ca, addr: ln.Addr().String(), beat: c.Beat}
 	s.stop = background(t, func(ctx context.Context) {
 		if err := s.Serve(ctx, countingListener{ln, s}); err != nil {

@@ -70,6 +70,9 @@ type Report struct {
 	Figures map[string]float64 `json:"figures,omitempty"`
 }
 
+// FigureCertificateEnd is when the proxy's certificate ends, as a Unix time.
+const FigureCertificateEnd = "certificate_not_after_seconds"
+
 // downward is a line from the controller; one member is set.
 type downward struct {
 	Update *update   `json:"update,omitempty"`

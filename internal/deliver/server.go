@@ -63,8 +63,11 @@ type ServerConfig struct {
 // Server delivers over the network.
 type Server struct {
 	ServerConfig
+	// Figures are for metrics.
+	Figures   Figures
 	encodings *encodings
 	reviews   chan struct{} // one place for each token under review
+	refusals  refusals
 
 	mu       sync.Mutex
 	edition  *edition

@@ -121,7 +121,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in.max = maxAnswer
-	one.out = bufio.NewWriterSize(deadlineWriter{w, control, patience * s.Beat}, sessionBuffer)
+	one.out = bufio.NewWriterSize(deadlineWriter{w, control, patience * s.Beat, s.Figures.sent}, sessionBuffer)
 	one.flush = control.Flush
 	one.now.Address, _, _ = net.SplitHostPort(r.RemoteAddr)
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -269,6 +269,7 @@ func (one *session) update(version string, parts inventory) error {
 			return err
 		}
 	}
+	one.server.Figures.Updates.Add(1)
 	return one.write(downward{Commit: &commit{Version: version}})
 }
 
@@ -316,8 +317,10 @@ func (one *session) settle(a ir.Ack) error {
 	}
 	one.flying = nil
 	if a.Rejected == "" {
+		one.server.Figures.Acknowledged.Add(1)
 		one.base, one.has = a.Version, f.parts
 	} else {
+		one.server.Figures.Rejected.Add(1)
 		one.base, one.has = "", nil
 		if !f.whole {
 			return nil // perhaps it does not have what was thought; once more, from nothing
@@ -406,11 +409,14 @@ type deadlineWriter struct {
 	io.Writer
 	control *http.ResponseController
 	timeout time.Duration
+	sent    func(bytes int)
 }
 
 func (d deadlineWriter) Write(p []byte) (int, error) {
 	if err := d.control.SetWriteDeadline(time.Now().Add(d.timeout)); err != nil {
 		return 0, err
 	}
-	return d.Writer.Write(p)
+	n, err := d.Writer.Write(p)
+	d.sent(n)
+	return n, err
 }

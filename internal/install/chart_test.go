@@ -42,7 +42,7 @@ func TestRender(t *testing.T) {
 			"fsm.image.pullPolicy=Always", "fsm.imagePullSecrets={pull}", "fsm.controllerLogLevel=trace", "fsm.trustDomain=example.org",
 			"fsm.fsmController.replicaCount=2", "fsm.fsmController.enablePodDisruptionBudget=true", "fsm.networkPolicy.enabled=true",
 			"fsm.fsmController.nodeSelector.edge=yes", "fsm.fsmController.tolerations[0].key=edge", "fsm.fsmController.podLabels.team=a",
-			"fsm.fsmController.podAnnotations.note=b", "fsm.fsmController.priorityClassName=high",
+			"fsm.fsmController.podAnnotations.note=b", "fsm.serviceLB.enabled=true", "fsm.fsmController.priorityClassName=high",
 			"fsm.fsmController.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=zone",
 		}},
 	} {

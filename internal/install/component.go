@@ -53,6 +53,11 @@ func (c *Cluster) Switch(ctx context.Context, component Component, on bool, o Op
 		return err
 	}
 	what := fmt.Sprintf("switch %s of mesh %s", component.Name, o.Mesh)
+	if !on { // what is switched off may have to clear up, with rights that the chart then takes away
+		if err := c.disable(ctx, component, o); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
 	if before, err := chartutil.Values(last.Config).PathValue(strings.Join(component.value, ".")); err == nil && before == on {
 		o.Say("the values of the mesh say so already")
 	} else {
@@ -69,6 +74,18 @@ func (c *Cluster) Switch(ctx context.Context, component Component, on bool, o Op
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// disable switches a component off in the mesh configuration, and waits for what it
+// has to clear up.
+func (c *Cluster) disable(ctx context.Context, component Component, o Options) error {
+	if err := c.configure(ctx, o.Namespace, nested(component.field, false)); err != nil {
+		return err
+	}
+	if component.Name != ServiceLB.Name {
+		return nil
+	}
+	return c.retire(ctx, o.Say)
 }
 
 // configure changes fields of the mesh configuration. A control plane that is too old

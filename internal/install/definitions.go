@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -110,6 +111,9 @@ func (c *Cluster) defineOwn(ctx context.Context, from *chart.Chart) error {
 		return err
 	}
 	for _, d := range all {
+		if err = c.settled(ctx, d); err != nil {
+			return err
+		}
 		if d.theirs == nil {
 			_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
 		} else {
@@ -176,6 +180,9 @@ func (c *Cluster) find(ctx context.Context, texts [][]byte) ([]*definition, erro
 
 // put creates or replaces a definition, if that is what it needs.
 func (c *Cluster) put(ctx context.Context, d *definition) (did bool, err error) {
+	if err := c.settled(ctx, d); err != nil {
+		return false, err
+	}
 	switch {
 	case d.theirs == nil:
 		_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
@@ -185,6 +192,29 @@ func (c *Cluster) put(ctx context.Context, d *definition) (did bool, err error) 
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// settled waits until a definition that is being deleted is gone. It would still be
+// found, could even be replaced, and would go nevertheless.
+func (c *Cluster) settled(ctx context.Context, d *definition) error {
+	if d.theirs == nil || d.theirs.GetDeletionTimestamp() == nil {
+		return nil
+	}
+	name, gone := d.theirs.GetName(), d.theirs.GetUID()
+	return poll(ctx, 100*time.Millisecond, func() error {
+		theirs, err := c.objects.Resource(definitionKind).Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			d.theirs = nil
+			return nil
+		case err != nil:
+			return fmt.Errorf("read CustomResourceDefinition %s: %w", name, err)
+		case theirs.GetUID() == gone:
+			return fmt.Errorf("CustomResourceDefinition %s is being deleted", name)
+		}
+		d.theirs = theirs
+		return nil
+	})
 }
 
 // replace replaces a definition. The resource version is that of what was judged.
@@ -198,21 +228,60 @@ func (c *Cluster) replace(ctx context.Context, d *definition) error {
 // manager is who changes objects, to the API server.
 const manager = "fsm-install"
 
-// established waits until objects of a definition can be made.
+// established waits until objects of a definition can be made: until the API server
+// has accepted it, and then until discovery tells of it, which comes a little later and
+// is where Helm looks.
 func (c *Cluster) established(ctx context.Context, name string) error {
 	return poll(ctx, 100*time.Millisecond, func() error {
 		o, err := c.objects.Resource(definitionKind).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("read CustomResourceDefinition %s: %w", name, err)
 		}
-		conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-		for _, item := range conditions {
-			if condition, _ := item.(map[string]any); condition["type"] == "Established" && condition["status"] == "True" {
-				return nil
-			}
+		if !accepted(o) {
+			return fmt.Errorf("CustomResourceDefinition %s is not established", name)
 		}
-		return fmt.Errorf("CustomResourceDefinition %s is not established", name)
+		// An error is about groups that others serve, and that may be away.
+		_, found, err := c.client.Discovery().ServerGroupsAndResources()
+		if len(found) == 0 && err != nil {
+			return fmt.Errorf("ask which kinds there are: %w", err)
+		}
+		if !discovered(o, found) {
+			return fmt.Errorf("CustomResourceDefinition %s is established and not to be discovered yet", name)
+		}
+		return nil
 	})
+}
+
+// accepted tells whether the API server has accepted a definition.
+func accepted(definition *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(definition.Object, "status", "conditions")
+	for _, item := range conditions {
+		if condition, _ := item.(map[string]any); condition["type"] == "Established" && condition["status"] == "True" {
+			return true
+		}
+	}
+	return false
+}
+
+// discovered tells whether discovery has all versions of a definition that are served.
+func discovered(definition *unstructured.Unstructured, found []*metav1.APIResourceList) bool {
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	plural, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "plural")
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	for _, item := range versions {
+		version, _ := item.(map[string]any)
+		if version["served"] != true {
+			continue
+		}
+		name := fmt.Sprintf("%s/%v", group, version["name"])
+		if !slices.ContainsFunc(found, func(l *metav1.APIResourceList) bool {
+			return l.GroupVersion == name &&
+				slices.ContainsFunc(l.APIResources, func(r metav1.APIResource) bool { return r.Name == plural })
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // poll asks until the answer is no error. If the context ends before that it

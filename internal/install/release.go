@@ -11,6 +11,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/api/meta"
 )
 
 // Options of an installation.
@@ -123,9 +124,16 @@ func (c *Cluster) Install(ctx context.Context, o Options) error {
 	if err := c.defineOwn(ctx, p.chart); err != nil {
 		return err
 	}
+	if err := forgetKinds(h); err != nil {
+		return err
+	}
+	if err := c.vacant(ctx, p); err != nil {
+		return err
+	}
 	o.Say(fmt.Sprintf("making the objects of the control plane in namespace %s", o.Namespace))
 	i := action.NewInstall(h)
 	i.ReleaseName, i.Namespace, i.CreateNamespace, i.Timeout = o.Mesh, o.Namespace, true, o.Timeout
+	i.SkipCRDs = true // they are there
 	_, err = i.RunWithContext(ctx, p.chart, p.values)
 	if err == nil {
 		err = c.rollout(ctx, o.Namespace, o.Say)
@@ -139,6 +147,17 @@ func (c *Cluster) Install(ctx context.Context, o Options) error {
 	}
 	o.Say("taking back what was installed")
 	return errors.Join(err, uninstall(h, o.Mesh))
+}
+
+// forgetKinds has Helm look up anew which kinds there are. What it and kubectl know of
+// them is on disk, for hours, and may be from before their definitions.
+func forgetKinds(h *action.Configuration) error {
+	kinds, err := h.RESTClientGetter.ToRESTMapper()
+	if err != nil {
+		return fmt.Errorf("look up kinds: %w", err)
+	}
+	meta.MaybeResetRESTMapper(kinds)
+	return nil
 }
 
 // mayInstall refuses a cluster that is not there, or has a mesh that forbids
@@ -223,6 +242,9 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 	if err := c.defineOwn(ctx, p.chart); err != nil {
 		return err
 	}
+	if err := forgetKinds(h); err != nil {
+		return err
+	}
 	if err := c.upgrade(ctx, h, p); err != nil {
 		err = fmt.Errorf("upgrade mesh %s: %w", o.Mesh, err)
 		if !o.Atomic {
@@ -235,6 +257,9 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 }
 
 func (c *Cluster) upgrade(ctx context.Context, h *action.Configuration, p *plan) error {
+	if err := c.vacant(ctx, p); err != nil {
+		return err
+	}
 	p.Say(fmt.Sprintf("changing the objects of the control plane in namespace %s", p.Namespace))
 	u := action.NewUpgrade(h)
 	u.Namespace, u.Timeout, u.ResetValues, u.MaxHistory = p.Namespace, p.Timeout, true, maxHistory

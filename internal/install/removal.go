@@ -2,8 +2,12 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -35,6 +39,12 @@ func (c *Cluster) Uninstall(ctx context.Context, r Removal) error {
 	if err != nil {
 		return err
 	}
+	if err := c.retireBefore(ctx, r); err != nil {
+		return err
+	}
+	if err := c.stop(ctx, h, r); err != nil {
+		return err
+	}
 	if err := uninstall(h, r.Mesh); err != nil {
 		return err
 	}
@@ -60,6 +70,39 @@ func (c *Cluster) Uninstall(ctx context.Context, r Removal) error {
 	}
 	return nil
 }
+
+// stop ends the control plane before anything else goes. One that is still there when
+// its GatewayClasses are deleted takes the Gateways for somebody else's, and tells their
+// proxies to serve nothing.
+func (c *Cluster) stop(ctx context.Context, h *action.Configuration, r Removal) error {
+	if _, err := h.Releases.Last(r.Mesh); errors.Is(err, driver.ErrReleaseNotFound) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("look for mesh %s: %w", r.Mesh, err)
+	}
+	err := c.client.AppsV1().Deployments(r.Namespace).Delete(ctx, Controller, metav1.DeleteOptions{
+		PropagationPolicy: new(metav1.DeletePropagationBackground),
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete Deployment %s/%s: %w", r.Namespace, Controller, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	return poll(ctx, 100*time.Millisecond, func() error {
+		pods, err := c.client.CoreV1().Pods(r.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + Controller})
+		if err != nil {
+			return fmt.Errorf("list pods of namespace %s: %w", r.Namespace, err)
+		}
+		if n := len(pods.Items); n > 0 {
+			return fmt.Errorf("uninstall mesh %s: %d pods of the control plane do not end; delete pod %s/%s",
+				r.Mesh, n, r.Namespace, pods.Items[0].Name)
+		}
+		return nil
+	})
+}
+
+// stopTime is how long the control plane has to end.
+const stopTime = time.Minute
 
 // removeDefinitions deletes the definitions of FSM's own kinds, unless another mesh
 // needs them.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/internal/install"
 	"fsm/internal/operator"
 	"fsm/internal/provision"
 	"fsm/internal/proxy"
@@ -228,7 +230,7 @@ func (l *lab) proxy(controller, namespace, account string) {
 func (l *lab) may(verb, resource, namespace, name string) bool {
 	l.t.Helper()
 	group, plural, ok := strings.Cut(resource, "/")
-	if !ok || !strings.Contains(group, ".") && group != "apps" {
+	if !ok || !strings.Contains(group, ".") && !slices.Contains([]string{"apps", "autoscaling", "policy"}, group) {
 		group, plural = "", resource // of the core group
 	}
 	plural, subresource, _ := strings.Cut(plural, "/")
@@ -250,7 +252,7 @@ func TestSecretRights(t *testing.T) {
 		sets     []string
 		readable map[string]bool // by namespace
 	}{
-		{"gateways off", nil, map[string]bool{}},
+		{"gateways off", []string{"fsm.serviceLB.enabled=true"}, map[string]bool{}},
 		{"everywhere", []string{"fsm.fsmGateway.enabled=true"}, map[string]bool{"": true, "certs": true, "other": true, "fsm-system": true}},
 		{"some namespaces", []string{"fsm.fsmGateway.enabled=true", "fsm.secretNamespaces={certs}"}, map[string]bool{"certs": true}},
 	} {
@@ -267,10 +269,37 @@ func TestSecretRights(t *testing.T) {
 					}
 				}
 			}
+			for _, namespace := range []string{"", "certs", "fsm-system"} {
+				for _, verb := range []string{"update", "patch", "delete", "deletecollection"} {
+					if l.may(verb, "secrets", namespace, "") {
+						t.Errorf("%s secrets in namespace %q", verb, namespace)
+					}
+				}
+			}
 			if !l.may("get", "secrets", "fsm-system", "fsm-ca-bundle") {
 				t.Error("its own Secret cannot be read")
 			}
 		})
+	}
+}
+
+// TestSecretRightsGo: rights that an installation no longer gives are gone after an
+// upgrade, and after Gateways are switched off.
+func TestSecretRightsGo(t *testing.T) {
+	l := newLab(t)
+	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
+	const none = "fsm.fsmController.replicaCount=0"
+	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", none)))
+	if !l.may("list", "secrets", "", "") {
+		t.Fatal("Secrets cannot be listed")
+	}
+	l.check(l.fsm.Upgrade(l.ctx, l.options("fsm-system", "fsm.secretNamespaces={certs}", none)))
+	if l.may("list", "secrets", "", "") || l.may("get", "secrets", "other", "") || !l.may("get", "secrets", "certs", "") {
+		t.Error("after the upgrade rights are others than those for namespace certs")
+	}
+	l.check(l.fsm.Switch(l.ctx, install.Gateway, false, l.options("fsm-system")))
+	if l.may("get", "secrets", "certs", "") {
+		t.Error("rights are left")
 	}
 }
 
@@ -280,7 +309,10 @@ func TestNoMoreRights(t *testing.T) {
 	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", "fsm.fsmController.replicaCount=0")))
 	for _, right := range []struct{ verb, resource, namespace, name string }{
 		{"create", "pods", "shop", ""}, {"create", "pods/exec", "shop", ""}, {"get", "pods", "shop", ""},
-		{"delete", "apps/deployments", "shop", ""}, {"delete", "services", "shop", ""},
+		{"delete", "namespaces", "", "shop"}, {"delete", "configmaps", "shop", ""}, {"delete", "configmaps", "shop", "fsm-trust"}, {"delete", "secrets", "shop", ""},
+		{"deletecollection", "services", "shop", ""}, {"deletecollection", "apps/deployments", "shop", ""}, {"update", "services", "shop", ""},
+		{"patch", "services/status", "shop", ""}, {"create", "apps/daemonsets", "shop", ""}, {"create", "apps/daemonsets", "fsm-servicelb", ""},
+		{"create", "events", "shop", ""}, {"delete", "gateway.networking.k8s.io/gateways", "shop", "gw"},
 		{"create", "secrets", "shop", ""}, {"patch", "secrets", "fsm-system", "fsm-ca-bundle"}, {"delete", "secrets", "fsm-system", "fsm-ca-bundle"},
 		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
 		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
@@ -293,8 +325,11 @@ func TestNoMoreRights(t *testing.T) {
 			t.Errorf("may %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)
 		}
 	}
-	// What it needs only after some seconds, or on some clusters.
+	// What it needs only after some seconds, on some clusters, or when a Gateway asks for
+	// less than before.
 	for _, right := range []struct{ verb, resource, namespace, name string }{
+		{"delete", "serviceaccounts", "shop", ""}, {"delete", "services", "shop", ""}, {"delete", "apps/deployments", "shop", ""},
+		{"delete", "policy/poddisruptionbudgets", "shop", ""}, {"delete", "autoscaling/horizontalpodautoscalers", "shop", ""},
 		{"update", "coordination.k8s.io/leases", "fsm-system", "fsm-controller"},
 		{"update", "gateway.networking.k8s.io/gateways/finalizers", "shop", "gw"},
 	} {

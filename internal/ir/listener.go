@@ -1,5 +1,7 @@
 package ir
 
+import "net/netip"
+
 // Network of a listener's socket.
 type Network string
 
@@ -35,11 +37,23 @@ const (
 	podOffset       = 60000
 )
 
+// Ports that a proxy in a pod has for itself: its admin interface, and what tells the
+// kubelet whether it is ready.
+const (
+	adminPort  = 15000
+	HealthPort = 15021
+	// ownOffset is how far above these a listener goes that has one of them.
+	ownOffset = 50000
+)
+
 // PodPort is where a proxy in a pod listens for what comes to a port: the Service
 // in front translates.
 func PodPort(port uint16) uint16 {
-	if port < privilegedPorts {
+	switch {
+	case port < privilegedPorts:
 		return port + podOffset
+	case port == adminPort, port == HealthPort:
+		return port + ownOffset
 	}
 	return port
 }
@@ -110,6 +124,8 @@ type Host struct {
 // RelayChain forwards bytes, or datagrams, without reading them.
 type RelayChain struct {
 	Route *RelayRoute `json:"route"`
+	// Sources are the networks that clients may be in; empty means all.
+	Sources []netip.Prefix `json:"sources,omitempty"`
 }
 
 // RelayRoute is the single rule of a TCP, UDP or TLS route.

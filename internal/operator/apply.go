@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +44,9 @@ func (w *workloads) apply(ctx context.Context, o runtime.Object) error {
 	}
 	result, err := w.c.metadata.Resource(resources[kind]).Namespace(accessor.GetNamespace()).Patch(ctx, accessor.GetName(),
 		types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: Name, Force: new(true)})
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return nil // the Gateway will be gone as well
+	}
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", key, err)
 	}
@@ -104,6 +108,11 @@ func (w *workloads) name(ctx context.Context, g *gatewayv1.Gateway) (string, err
 	return name, errors.Join(failures...)
 }
 
+// errSucceeding is in the errors about names that the objects of a Gateway which is
+// gone still have. A Gateway that comes in its place waits for them to go, because
+// its users know the Service by that name.
+var errSucceeding = errors.New("still there from a Gateway that was deleted, waiting until it is gone")
+
 // taken reports whether there is an object of somebody else with a name: applying
 // ours would make it a mixture of both.
 func (w *workloads) taken(ctx context.Context, g *gatewayv1.Gateway, name string) (bool, error) {
@@ -113,7 +122,12 @@ func (w *workloads) taken(ctx context.Context, g *gatewayv1.Gateway, name string
 		case apierrors.IsNotFound(err):
 		case err != nil:
 			return false, fmt.Errorf("look for %s %s/%s: %w", kind, g.Namespace, name, err)
-		case !metav1.IsControlledBy(o, g):
+		case metav1.IsControlledBy(o, g):
+		default:
+			owner := metav1.GetControllerOfNoCopy(o)
+			if owner != nil && owner.Kind == "Gateway" && o.Labels[provision.ManagedByLabel] == provision.ManagedBy && !w.c.isGateway(g.Namespace, owner) {
+				return false, fmt.Errorf("%s %s/%s: %w", kind, g.Namespace, name, errSucceeding)
+			}
 			return true, nil
 		}
 	}

@@ -49,8 +49,12 @@ type lab struct {
 	t      *testing.T
 	ctx    context.Context
 	client kubernetes.Interface
-	// requested, if it is set, is told of each request of a control plane.
+	// requested, if it is set, is told of each request of a control plane, and answered
+	// of each answer.
 	requested func(*http.Request)
+	answered  func(q *http.Request, status int)
+	// set, if it is set, changes the options of control planes.
+	set func(*operator.Options)
 }
 
 func newLab(t *testing.T) *lab {
@@ -101,18 +105,20 @@ func (l *lab) operate(ln net.Listener) (stop func()) { return l.operateAs("test"
 // operateAs runs one of several.
 func (l *lab) operateAs(pod string, ln net.Listener) (stop func()) {
 	config := shared.Admin()
-	if l.requested != nil {
-		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return tap{l.requested, next} })
+	if l.requested != nil || l.answered != nil {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return tap{l, next} })
+	}
+	o := operator.Options{
+		Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: pod, Address: ln.Addr().String(), TrustDomain: domain,
+		Proxies: provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience},
+		Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	if l.set != nil {
+		l.set(&o)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() {
-		done <- operator.Run(ctx, operator.Options{
-			Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: pod, Address: ln.Addr().String(), TrustDomain: domain,
-			Proxies: provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience},
-			Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		}, ln)
-	}()
+	go func() { done <- operator.Run(ctx, o, ln) }()
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
@@ -128,13 +134,19 @@ func (l *lab) operateAs(pod string, ln net.Listener) (stop func()) {
 
 // tap is between a control plane and the API server.
 type tap struct {
-	requested func(*http.Request)
-	next      http.RoundTripper
+	*lab
+	next http.RoundTripper
 }
 
 func (t tap) RoundTrip(q *http.Request) (*http.Response, error) {
-	t.requested(q)
-	return t.next.RoundTrip(q)
+	if t.requested != nil {
+		t.requested(q)
+	}
+	res, err := t.next.RoundTrip(q)
+	if err == nil && t.answered != nil {
+		t.answered(q, res.StatusCode)
+	}
+	return res, err
 }
 
 type testLog struct{ t *testing.T }

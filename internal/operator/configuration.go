@@ -18,6 +18,7 @@ import (
 	"fsm/internal/meshconfig"
 	"fsm/internal/provision"
 	"fsm/internal/resource"
+	"fsm/internal/servicelb"
 )
 
 // configuration is the mesh configuration in force.
@@ -54,7 +55,7 @@ func newConfiguration(o *Options) *configuration {
 	f := &configuration{mistaken: make(chan mistaken, 1), installed: meshconfig.Config{
 		LogLevel: o.LogLevel.Level(), Gateways: true, LeafLifetime: identity.LeafLifetime,
 		Proxies:   meshconfig.Proxies{Image: o.Proxies.Image, PullPolicy: o.Proxies.PullPolicy, LogLevel: slog.LevelInfo},
-		ServiceLB: meshconfig.ServiceLB{Image: o.Proxies.Image},
+		ServiceLB: meshconfig.ServiceLB{Enabled: o.ServiceLB, Image: o.Proxies.Image},
 	}}
 	f.current.Store(&inForce{f.installed, &o.Proxies})
 	return f
@@ -108,8 +109,16 @@ func (c *controlPlane) enforce(next meshconfig.Config) {
 	c.LogLevel.Set(next.LogLevel)
 	c.ca.SetLeafLifetime(next.LeafLifetime)
 	c.configuration.current.Store(now)
-	c.Log.Info("mesh configuration in force", "gateways", next.Gateways, "log_level", next.LogLevel, "proxy_image", next.Proxies.Image,
+	c.balancers.Wake()
+	c.Log.Info("mesh configuration in force", "gateways", next.Gateways, "service_lb", next.ServiceLB.Enabled, "log_level", next.LogLevel, "proxy_image", next.Proxies.Image,
 		"proxy_log_level", next.Proxies.LogLevel, "collector", next.Proxies.Collector, "certificate_lifetime", next.LeafLifetime)
+}
+
+// balancing is what the configuration in force says about Services of type
+// LoadBalancer.
+func (c *controlPlane) balancing() servicelb.Settings {
+	now := c.configured()
+	return servicelb.Settings{Enabled: now.ServiceLB.Enabled, Image: now.ServiceLB.Image, PullPolicy: now.Proxies.PullPolicy}
 }
 
 // complain makes an event of each mesh configuration that is not taken over, until

@@ -10,7 +10,7 @@ import (
 
 // TestDebug: who asks for the proxies gets a list, and nothing can be changed.
 func TestDebug(t *testing.T) {
-	s := httptest.NewServer((&controlPlane{server: deliver.NewServer(deliver.ServerConfig{})}).debug())
+	s := httptest.NewServer((&controlPlane{translations: translations(), server: deliver.NewServer(deliver.ServerConfig{})}).debug())
 	defer s.Close()
 	for _, test := range []struct {
 		method, path string

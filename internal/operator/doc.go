@@ -23,7 +23,15 @@
 // Objects of Gateways are applied, and applied again when somebody changes them. What
 // a Gateway no longer asks for is deleted, and everything when another controller's
 // class takes it over; what the Gateway does not own, or does not carry our label, is
-// never deleted. A Gateway that is not accepted keeps what it has.
+// never deleted. A Gateway that is not accepted keeps what it has. One that is made
+// again under its name waits until nothing is left of the one before, so that its
+// Service has the name that users know.
+//
+// # Readiness
+//
+// A replica is ready once it has read the cluster and translated what it read,
+// whether it leads or not. From then on it stays so: without an API server it
+// delivers what it has.
 //
 // The package decides nothing about traffic. It restarts nothing that runs, and its
 // absence disturbs no proxy.

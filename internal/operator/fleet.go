@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"weak"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,9 +63,10 @@ type relayed struct {
 	at      time.Time
 }
 
-// edition is a mesh and what it has of each Gateway.
+// edition is a mesh and what it has of each Gateway. It does not keep the mesh, which
+// may be large: one that no proxy is to answer any longer is of no interest.
 type edition struct {
-	mesh  *ir.Mesh
+	mesh  weak.Pointer[ir.Mesh]
 	marks map[resource.Key]string
 }
 
@@ -116,7 +118,8 @@ func (f *fleet) translated(m *ir.Mesh, r *report.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.report = r
-	f.editions = append(f.editions, edition{m, marks})
+	f.editions = slices.DeleteFunc(f.editions, func(e edition) bool { return e.mesh.Value() == nil })
+	f.editions = append(f.editions, edition{weak.Make(m), marks})
 	if len(f.editions) > mostEditions {
 		f.editions = slices.Delete(f.editions, 0, len(f.editions)-mostEditions)
 	}
@@ -135,7 +138,7 @@ func (f *fleet) answered(a deliver.Answer) {
 	before := *p
 	p.Mark, p.Rejected, p.Failures = "", a.Ack.Rejected, a.Ack.Failures
 	for _, e := range f.editions {
-		if e.mesh == a.Mesh {
+		if e.mesh == weak.Make(a.Mesh) {
 			p.Mark = e.marks[key]
 		}
 	}

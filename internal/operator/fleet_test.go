@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -173,4 +175,32 @@ func TestMarks(t *testing.T) {
 	if again := mark(reported(1), shop); again != base {
 		t.Errorf("got %q and %q", base, again)
 	}
+}
+
+// TestOldMeshes: answers to meshes that are on their way count, and nothing keeps
+// the others: with thousands of routes each is large.
+func TestOldMeshes(t *testing.T) {
+	o := observe()
+	flying := ir.NewMesh()
+	o.translated(flying, reported(1))
+	var old []weak.Pointer[ir.Mesh]
+	for range 10 {
+		m := ir.NewMesh()
+		old = append(old, weak.Make(m))
+		o.translated(m, reported(1))
+	}
+	runtime.GC()
+	for i, m := range old {
+		if m.Value() != nil {
+			t.Errorf("mesh %d is kept", i)
+		}
+	}
+	latest := ir.NewMesh()
+	o.translated(latest, reported(1))
+	if n := len(o.editions); n != 2 {
+		t.Errorf("%d editions are kept", n)
+	}
+	o.answer(flying, "a", ir.Ack{})
+	o.here.at(shop, "a").Ready = true
+	o.expect(t, true, "")
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,8 +30,8 @@ var resources = map[string]schema.GroupVersionResource{
 	"PodDisruptionBudget":     {Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"},
 }
 
-// inventory is what the cluster has of the objects that are labelled as ours. Of
-// all but Services only the metadata are kept.
+// inventory is what the cluster has of the objects that are labelled as ours. Only
+// the metadata are kept of kinds whose changes Kubernetes counts as generations.
 type inventory struct {
 	kinds map[string]cache.SharedIndexInformer
 }
@@ -54,13 +56,16 @@ func owners(object any) ([]string, error) {
 // gone.
 func follow(ctx context.Context, typed kubernetes.Interface, client metadata.Interface, changed func(kind string, before, after metav1.Object)) (*inventory, error) {
 	only := func(o *metav1.ListOptions) { o.LabelSelector = provision.ManagedByLabel + "=" + provision.ManagedBy }
-	services := informers.NewSharedInformerFactoryWithOptions(typed, 0, informers.WithTweakListOptions(only))
+	whole := informers.NewSharedInformerFactoryWithOptions(typed, 0, informers.WithTweakListOptions(only))
 	others := metadatainformer.NewFilteredSharedInformerFactory(client, 0, metav1.NamespaceAll, only)
 	i := &inventory{kinds: map[string]cache.SharedIndexInformer{}}
 	for kind, at := range resources {
 		informer := others.ForResource(at).Informer
-		if kind == "Service" {
-			informer = services.Core().V1().Services().Informer
+		switch kind {
+		case "Service":
+			informer = whole.Core().V1().Services().Informer
+		case "HorizontalPodAutoscaler":
+			informer = whole.Autoscaling().V2().HorizontalPodAutoscalers().Informer
 		}
 		one := informer()
 		i.kinds[kind] = one
@@ -74,7 +79,7 @@ func follow(ctx context.Context, typed kubernetes.Interface, client metadata.Int
 			return nil, fmt.Errorf("watch %s: %w", at.Resource, err)
 		}
 	}
-	services.Start(ctx.Done())
+	whole.Start(ctx.Done())
 	others.Start(ctx.Done())
 	for kind, informer := range i.kinds {
 		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
@@ -160,7 +165,20 @@ func (i *inventory) controllers() map[types.UID]types.NamespacedName {
 // same reports whether nothing of an object changed that is for us to decide: the
 // status of a Deployment changes all the time.
 func same(before, after metav1.Object) bool {
-	return before != nil && after != nil && after.GetGeneration() != 0 && before.GetGeneration() == after.GetGeneration() &&
+	return before != nil && after != nil && sameSpec(before, after) &&
 		maps.Equal(before.GetLabels(), after.GetLabels()) && maps.Equal(before.GetAnnotations(), after.GetAnnotations()) &&
 		len(before.GetOwnerReferences()) == len(after.GetOwnerReferences())
+}
+
+// sameSpec reports whether the spec of an object is the same as before.
+func sameSpec(before, after metav1.Object) bool {
+	switch b := before.(type) {
+	case *corev1.Service:
+		a, ok := after.(*corev1.Service)
+		return ok && equality.Semantic.DeepEqual(b.Spec, a.Spec)
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		a, ok := after.(*autoscalingv2.HorizontalPodAutoscaler)
+		return ok && equality.Semantic.DeepEqual(b.Spec, a.Spec)
+	}
+	return after.GetGeneration() != 0 && before.GetGeneration() == after.GetGeneration()
 }

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -21,6 +23,7 @@ import (
 	"fsm/internal/leader"
 	"fsm/internal/project"
 	"fsm/internal/provision"
+	"fsm/internal/servicelb"
 	"fsm/internal/source/kube"
 	"fsm/internal/status"
 	"fsm/internal/translate"
@@ -45,9 +48,14 @@ type Options struct {
 	Features []gatewayv1.FeatureName
 	// SecretNamespaces are the only ones whose Secrets are read; nil is all.
 	SecretNamespaces []string
-	// Debug, if it is set, is where /proxies lists those that are connected.
-	Debug   net.Listener
+	// Debug, if it is set, is where /proxies lists those that are connected; Health
+	// is where /healthz and /readyz answer, and Metrics where /metrics does.
+	Debug, Health, Metrics net.Listener
+
 	Webhook Webhook
+	// ServiceLB has Services of type LoadBalancer served on nodes where no mesh
+	// configuration says whether.
+	ServiceLB bool
 	// LogLevel is what the mesh configuration's is set to; may be nil.
 	LogLevel *slog.LevelVar
 	Log      *slog.Logger
@@ -71,11 +79,18 @@ type controlPlane struct {
 	writer        *status.Writer
 	candidate     *leader.Candidate
 	relay         *relay
+	balancers     *servicelb.Controller
+	own           *identity.Renewer
+	translations  prometheus.Histogram
+
+	// started is set once everything was read, and delivered once something was
+	// translated.
+	started, delivered atomic.Bool
 }
 
 // Run runs a control plane that delivers on a listener, until the context ends.
 func Run(ctx context.Context, o Options, ln net.Listener) error {
-	c := &controlPlane{Options: o}
+	c := &controlPlane{Options: o, translations: translations()}
 	c.configuration = newConfiguration(&c.Options)
 	if err := c.run(ctx, ln); ctx.Err() == nil {
 		return err
@@ -86,30 +101,20 @@ func Run(ctx context.Context, o Options, ln net.Listener) error {
 func (c *controlPlane) run(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.open(ctx); err != nil {
-		return err
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel() // before the wait, whatever the reason to leave
-	own, err := c.certificate(ctx, &wg, c.ca)
-	if err != nil {
-		return err
-	}
-	if err := c.assemble(own.Certificate); err != nil {
-		return err
-	}
-	if err := c.workloads.watch(ctx); err != nil {
+	c.serve(ctx, &wg, "health interface", c.Health, c.health())
+	if err := c.begin(ctx, &wg); err != nil {
 		return err
 	}
 	gate := gate{c, make(chan struct{}, 1)}
 	loop := &controller.Loop{
-		Sources: []controller.Source{gate}, Translator: translate.New(translate.Config{ControllerName: c.ControllerName}),
-		Delivery: c.server, Translated: c.translated,
+		Sources: []controller.Source{gate}, Translator: translate.New(translate.InCluster(c.ControllerName)),
+		Delivery: c.server, Translated: c.translated, Took: func(d time.Duration) { c.translations.Observe(d.Seconds()) },
 	}
-	if c.Debug != nil {
-		c.serveDebug(ctx, &wg, c.Debug)
-	}
+	c.serve(ctx, &wg, "debug interface", c.Debug, c.debug())
+	c.serve(ctx, &wg, "metrics interface", c.Metrics, c.metrics())
 	failed := make(chan error, 3)
 	wg.Go(func() { gate.follow(ctx) })
 	wg.Go(func() {
@@ -121,14 +126,29 @@ func (c *controlPlane) run(ctx context.Context, ln net.Listener) error {
 	wg.Go(func() { failed <- c.server.Serve(ctx, ln) })
 	wg.Go(func() { failed <- c.candidate.Run(ctx, c.lead) })
 	if c.Webhook.Listener != nil {
-		wg.Go(func() { failed <- c.judge(ctx, own.Certificate) })
+		wg.Go(func() { failed <- c.judge(ctx, c.own.Certificate) })
 	}
+	c.started.Store(true)
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
 		return err
 	}
+}
+
+// begin reads what there is and makes the parts.
+func (c *controlPlane) begin(ctx context.Context, wg *sync.WaitGroup) (err error) {
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	if c.own, err = c.certificate(ctx, wg, c.ca); err != nil {
+		return err
+	}
+	if err := c.assemble(c.own.Certificate); err != nil {
+		return err
+	}
+	return c.workloads.watch(ctx)
 }
 
 // open reads what is in the cluster.
@@ -193,6 +213,7 @@ func (c *controlPlane) connect() (err error) {
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {
 		return fmt.Errorf("make Kubernetes client of metadata: %w", err)
 	}
+	c.balancers = servicelb.New(servicelb.Options{Client: c.client, Settings: c.balancing, Pod: c.Pod, Log: c.Log})
 	return nil
 }
 
@@ -203,6 +224,7 @@ func (c *controlPlane) lead(ctx context.Context) {
 	wg.Go(func() { c.writer.Run(ctx) })
 	wg.Go(func() { c.workloads.run(ctx) })
 	wg.Go(func() { c.complain(ctx) })
+	wg.Go(func() { c.balancers.Run(ctx) })
 	if c.Webhook.Listener != nil {
 		wg.Go(func() { c.register(ctx) })
 	}
@@ -238,4 +260,5 @@ func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
 func (c *controlPlane) translated(m *ir.Mesh, r *report.Report) {
 	c.fleet.translated(m, r)
 	c.workloads.want(m, r)
+	c.delivered.Store(true)
 }

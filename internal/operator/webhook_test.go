@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"fsm/internal/operator"
 	"fsm/internal/provision"
+	"fsm/internal/proxy/proxytest"
 )
 
 const judged = `
@@ -83,8 +85,25 @@ func TestWebhook(t *testing.T) {
 	l.apply(strings.Replace(registration, "Ignore", "Fail", 1))
 	l.eventually("registration is complete again", l.registered)
 
+	// Whom the API server is to trust is nobody else's to say.
+	l.apply(strings.Replace(registration, "path: /validate}", "path: /validate}, caBundle: "+base64.StdEncoding.EncodeToString(foreign(t)), 1))
+	l.eventually("a foreign authority is replaced", func() error {
+		if err := write("v1alpha3", "1s"); err == nil {
+			return errors.New("nobody is asked")
+		} else if !strings.Contains(err.Error(), `want a duration from "10m"`) {
+			t.Fatal(err)
+		}
+		return nil
+	})
+
 	stop()
 	l.check(write("v1alpha3", "1s"))
+}
+
+// foreign is an authority that is not the control plane's, in PEM.
+func foreign(t *testing.T) []byte {
+	pool, _ := proxytest.NewAuthority(t, "foreign").Issue(proxytest.Names{DNS: []string{"fsm-controller.judged.svc"}})
+	return []byte(pool)
 }
 
 // judge runs a control plane that answers the API server on a listener.

@@ -85,15 +85,15 @@ func (w *workloads) watch(ctx context.Context) (err error) {
 // changed has the objects of a Gateway applied again when somebody changed one.
 // What we did ourselves is no news.
 func (w *workloads) changed(kind string, before, after metav1.Object) {
+	if kind == "Service" {
+		w.c.writer.Wake() // addresses may be others
+	}
 	if same(before, after) {
 		return
 	}
 	o := after
 	if o == nil {
 		o = before
-	}
-	if kind == "Service" {
-		w.c.writer.Wake() // addresses may be others
 	}
 	key := kind + " " + o.GetNamespace() + "/" + o.GetName()
 	w.mu.Lock()
@@ -165,6 +165,12 @@ func (w *workloads) pass(ctx context.Context) error {
 		return nil
 	}
 	present := map[types.UID]bool{}
+	for key := range r.Gateways {
+		if g, ok := w.c.gateway(key); ok {
+			present[g.UID] = true
+		}
+	}
+	w.forget(present)
 	var accepted []*gatewayv1.Gateway
 	byNamespace := map[string][]*gatewayv1.Gateway{}
 	for _, key := range slices.SortedFunc(maps.Keys(r.Gateways), compareKeys) {
@@ -172,7 +178,6 @@ func (w *workloads) pass(ctx context.Context) error {
 		if !ok {
 			continue // gone since
 		}
-		present[g.UID] = true
 		runs := meta.IsStatusConditionTrue(r.Gateways[key].Conditions, string(gatewayv1.GatewayConditionAccepted))
 		if runs {
 			accepted = append(accepted, g)
@@ -221,6 +226,9 @@ func (w *workloads) gateway(ctx context.Context, g *gatewayv1.Gateway, m *ir.Mes
 	}
 	w.mu.Unlock()
 	w.c.writer.Wake()
+	if errors.Is(err, errSucceeding) {
+		return nil // we hear of it when what is in the way goes
+	}
 	return err
 }
 
@@ -254,13 +262,17 @@ func (w *workloads) make(ctx context.Context, from inputs) (name string, invalid
 	return name, invalid, errors.Join(failures...)
 }
 
-// leave deletes what belongs to Gateways that another controller has now, and
-// forgets Gateways that are gone, whose objects Kubernetes deletes. A Gateway whose
-// class does not exist is nobody else's, and keeps what it has.
-func (w *workloads) leave(ctx context.Context, present map[types.UID]bool) error {
+// forget drops what is known about Gateways that are gone, whose objects Kubernetes
+// deletes.
+func (w *workloads) forget(present map[types.UID]bool) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	maps.DeleteFunc(w.made, func(uid types.UID, _ *made) bool { return !present[uid] })
-	w.mu.Unlock()
+}
+
+// leave deletes what belongs to Gateways that another controller has now. A Gateway
+// whose class does not exist is nobody else's, and keeps what it has.
+func (w *workloads) leave(ctx context.Context, present map[types.UID]bool) error {
 	var failures []error
 	for uid, name := range w.inventory.controllers() {
 		if present[uid] || !w.c.isOthers(name, uid) {

@@ -146,7 +146,7 @@ func TestChainNamesAreStable(t *testing.T) {
 func TestPod(t *testing.T) {
 	mesh := ir.NewMesh()
 	g := gateway(mesh, "a", time.Time{}, "192.0.2.1")
-	for _, port := range []uint16{8080, 60080} { // the latter is where 80 is
+	for _, port := range []uint16{8080, 60080, 15000, 15021} { // the second is where 80 is, the last two are the pod's own
 		l := *g.Listeners[0]
 		l.Port = port
 		g.Listeners = append(g.Listeners, &l)
@@ -160,7 +160,7 @@ func TestPod(t *testing.T) {
 		}
 		got = append(got, port{l.Port, l.AdvertisedPort()})
 	}
-	if want := []port{{8080, 8080}, {60080, 80}}; !slices.Equal(got, want) {
+	if want := []port{{8080, 8080}, {60080, 80}, {65000, 15000}, {65021, 15021}}; !slices.Equal(got, want) {
 		t.Errorf("got ports %v, want %v", got, want)
 	}
 	if len(s.Conflicts) != 1 || s.Conflicts[0].Reason != "PortUnavailable" {

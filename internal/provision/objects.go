@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -37,7 +38,7 @@ type Settings struct {
 
 const (
 	// healthPort is where the kubelet asks whether a proxy is ready.
-	healthPort = 15021
+	healthPort = ir.HealthPort
 	// drain is how long a proxy may take to end, a second less than it is given.
 	drainSeconds = 59
 	runAs        = 65532
@@ -127,10 +128,7 @@ func (g *Gateway) selector() *metav1.LabelSelector {
 func (g *Gateway) ports() []Port {
 	ports := slices.Clone(g.Ports)
 	slices.SortFunc(ports, func(a, b Port) int {
-		if a.Port != b.Port {
-			return int(a.Port - b.Port)
-		}
-		return len(a.Protocol) - len(b.Protocol) // neither matters but the order does
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol))
 	})
 	return slices.Compact(ports)
 }

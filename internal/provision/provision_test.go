@@ -76,6 +76,15 @@ func TestObjects(t *testing.T) {
 
 // TestName: the first Gateway of a namespace has the plain name, others their
 // own, and none is too long.
+// TestPorts: what listeners share stands once, whatever their order and protocols.
+func TestPorts(t *testing.T) {
+	tcp, udp := Port{53, corev1.ProtocolTCP}, Port{53, corev1.ProtocolUDP}
+	g := Gateway{Ports: []Port{udp, {443, corev1.ProtocolTCP}, tcp, udp, tcp}}
+	if diff := cmp.Diff([]Port{tcp, udp, {443, corev1.ProtocolTCP}}, g.ports()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestName(t *testing.T) {
 	free := func(string) bool { return false }
 	first := Name("shop", "one", free)

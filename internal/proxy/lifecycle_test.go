@@ -191,6 +191,52 @@ func soakSnapshot(i int, backends [2]string, ca *proxytest.Authority, other stri
 	return s
 }
 
+// TestEarlierRequest: a request that began before its backend went is tried again
+// there, and not refused because of a change that came after it. When the backend
+// comes back it keeps its connections as before.
+func TestEarlierRequest(t *testing.T) {
+	release := make(chan struct{})
+	var seen atomic.Int64
+	old := proxytest.Serve(t, func(c *proxytest.Conn) {
+		for {
+			if _, err := c.ReadHead(); err != nil {
+				return
+			}
+			if seen.Add(1) == 1 {
+				<-release
+				c.Send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+				return
+			}
+			c.Send(ok)
+		}
+	})
+	other := proxytest.Serve(t, answer(ok))
+	r := proxytest.To("/", "old")
+	forwardOf(r).Retry = &ir.Retry{Attempts: 1, Codes: []uint16{503}}
+	before := proxytest.HTTP([]*ir.Route{r}, map[string]string{"old": old.Addr})
+	p := proxytest.Start(t, proxy.Config{})
+	p.MustApply(before)
+	c := proxytest.Dial(t, p.Addr(proxytest.HTTPListener))
+	c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	proxytest.Eventually(t, "request is in progress", func() bool { return strings.Contains(old.Seen(), "GET") })
+	p.MustApply(proxytest.HTTP([]*ir.Route{proxytest.To("/", "other")}, map[string]string{"other": other.Addr}))
+	close(release)
+	if r, err := c.ReadResponse("GET"); err != nil || r.Status != 200 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	p.MustApply(before)
+	connections := old.Conns.Load()
+	for range 5 {
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if r, err := c.ReadResponse("GET"); err != nil || r.Status != 200 {
+			t.Fatalf("got %+v, %v", r, err)
+		}
+	}
+	if n := old.Conns.Load() - connections; n > 1 {
+		t.Errorf("5 requests took %d connections", n)
+	}
+}
+
 // TestSoak changes the configuration every 200 ms under load: not one request
 // fails, no upgraded connection drops, and nothing is left behind. It runs for
 // FSM_SOAK, up to two minutes; by default for a few seconds.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -331,5 +332,53 @@ func TestProxyProtocol(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// askedFrom has a byte echoed to a client with an address.
+func askedFrom(source, addr string) error {
+	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}).Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte("x")); err != nil {
+		return err
+	}
+	_, err = c.Read(make([]byte, 1))
+	return err
+}
+
+// TestRelaySources: clients of other networks are refused, over TCP at once.
+func TestRelaySources(t *testing.T) {
+	s := tcpRelay(proxytest.Serve(t, echo).Addr)
+	s.Listeners[0].Chains[0].Relay.Sources = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("127.0.0.2/32")}
+	addr := relayed(t, s)
+	for source, served := range map[string]bool{"127.0.0.1": false, "127.0.0.2": true} {
+		if err := askedFrom(source, addr); served && err != nil || !served && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("client %s: got %v", source, err)
+		}
+	}
+	u := tcpRelay(udpServer(t, "a:"))
+	u.Listeners[0].Network, u.Listeners[0].Name = ir.UDP, "udp/127.0.0.1:0"
+	u.Listeners[0].Chains[0].Relay.Sources = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+	p := proxytest.Start(t, proxy.Config{})
+	p.MustApply(u)
+	refused, err := net.Dial("udp", p.Addr(u.Listeners[0].Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Close()
+	_, _ = refused.Write([]byte("x"))
+	stats := p.Stats().Listener(u.Listeners[0].Chains[0].Origin.String())
+	proxytest.Eventually(t, "datagram is refused", func() bool { return stats.Replies("source_not_allowed") > 0 })
+	c, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("udp", p.Addr(u.Listeners[0].Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := udpExchange(t, c, "x"); got != "a:x" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -3,7 +3,9 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -98,6 +100,7 @@ func (w *Writer) write(ctx context.Context, t task) error {
 	if err == nil {
 		err = json.Unmarshal(answer, &result)
 	}
+	w.count(t.key.Kind, err)
 	switch {
 	case err == nil:
 		if result.ResourceVersion == t.version {
@@ -115,6 +118,40 @@ func (w *Writer) write(ctx context.Context, t task) error {
 		w.complain(t, err)
 		return fmt.Errorf("write status of %s: %w", t.key, err)
 	}
+}
+
+// count counts a write by what came of it.
+func (w *Writer) count(kind string, err error) {
+	result := "failed"
+	switch {
+	case err == nil:
+		result = "written"
+	case errors.Is(err, context.Canceled):
+		return
+	case apierrors.IsNotFound(err):
+		result = "gone"
+	case apierrors.IsConflict(err):
+		result = "conflict"
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writes[kind] == nil {
+		w.writes[kind] = map[string]uint64{}
+	}
+	w.writes[kind][result]++
+}
+
+// Writes counts the writes so far, by kind of object and by result: written,
+// conflict when the object had changed, gone when it did not exist any longer, or
+// failed.
+func (w *Writer) Writes() map[string]map[string]uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	writes := maps.Clone(w.writes)
+	for kind := range writes {
+		writes[kind] = maps.Clone(writes[kind])
+	}
+	return writes
 }
 
 // complain logs each kind of failure once for each object.

@@ -50,6 +50,8 @@ type Writer struct {
 
 	mu     sync.Mutex
 	latest *report.Report
+	// writes counts writes by kind and result.
+	writes map[string]map[string]uint64
 
 	// objects are what is known about each object; only Run touches it.
 	objects map[resource.Key]*object
@@ -82,8 +84,8 @@ func New(o Options) (*Writer, error) {
 	w := &Writer{
 		options: o, log: o.Log, client: client,
 		features: sortedFeatures(o.Features),
-		woken:    make(chan struct{}, 1),
-		all:      rate.NewLimiter(allRate, allBurst),
+		woken:    make(chan struct{}, 1), writes: map[string]map[string]uint64{},
+		all: rate.NewLimiter(allRate, allBurst),
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)

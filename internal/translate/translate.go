@@ -12,6 +12,9 @@ import (
 // Config is what a translation depends on besides the objects.
 type Config = core.Config
 
+// InCluster is the config for the objects of a cluster; see [core.InCluster].
+func InCluster(controllerName string) Config { return core.InCluster(controllerName) }
+
 // DNS restricts the names that users may send traffic to; see [core.DNS].
 type DNS = core.DNS
 

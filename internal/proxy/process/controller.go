@@ -88,10 +88,11 @@ func (c Controller) feed(ctx context.Context, p *proxy.Proxy, id identity.ID) er
 	}
 	deliver.NewClient(deliver.ClientConfig{
 		URL: c.URL, TLS: c.tls(id, renewer.Certificate), Node: c.Node, Interest: []string{"*"},
-		Apply:    p.Apply,
-		Rejected: func(error) { p.Stats().Rejected.Add(1) },
-		Report:   func() deliver.Report { return report(p, renewer) },
-		Log:      log,
+		Apply:     p.Apply,
+		Rejected:  func(error) { p.Stats().Rejected.Add(1) },
+		Connected: p.Stats().Controller().Connected.Store,
+		Report:    func() deliver.Report { return report(p, renewer) },
+		Log:       log,
 	}).Run(ctx)
 	return nil
 }
@@ -125,7 +126,9 @@ func (c Controller) tls(id identity.ID, certificate func() (*tls.Certificate, er
 func report(p *proxy.Proxy, r *identity.Renewer) deliver.Report {
 	figures := map[string]float64{}
 	if c, err := r.Certificate(); err == nil {
-		figures["certificate_not_after_seconds"] = float64(c.Leaf.NotAfter.Unix())
+		end := c.Leaf.NotAfter.Unix()
+		figures[deliver.FigureCertificateEnd] = float64(end)
+		p.Stats().Controller().CertificateEnd.Store(end)
 	}
 	return deliver.Report{Ready: p.Ready(), Connections: p.Sockets().Open(), Figures: figures}
 }

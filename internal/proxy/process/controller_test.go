@@ -51,8 +51,17 @@ func TestController(t *testing.T) {
 		return all[0].State == deliver.Synced && all[0].Report.Ready && all[0].ID == proxyID && all[0].Node == "node-1"
 	})
 
+	figures := func(connected int) func() bool {
+		return func() bool {
+			_, text, err := get("http://" + p.adminAddr + "/metrics")
+			return err == nil && strings.Contains(text, fmt.Sprint("\nfsm_controller_connected ", connected, "\n")) &&
+				strings.Contains(text, "\nfsm_identity_expiry_timestamp_seconds 1.")
+		}
+	}
+	proxytest.Eventually(t, "figures say that it is connected", figures(1))
 	stop, failures := p.load(t)
 	c.stop()
+	proxytest.Eventually(t, "figures say that it is not", figures(0))
 	for range 50 {
 		p.get(t)
 	}

@@ -14,13 +14,21 @@ import (
 )
 
 // Forward feeds the proxy with ports that are forwarded, each to one address and for
-// as long as the process runs: "tcp/8080=10.0.0.1:80", or "udp/5353=10.0.0.1:53".
-func Forward(texts []string) (Feed, error) {
+// as long as the process runs: "tcp/8080=10.0.0.1:80", or "udp/5353=10.0.0.1:53". With
+// sources, which are networks as in "10.0.0.0/8", clients from elsewhere are refused.
+func Forward(texts, sources []string) (Feed, error) {
+	networks, err := prefixes(sources)
+	if err != nil {
+		return nil, err
+	}
 	s := &ir.Snapshot{Backends: map[ir.BackendName]*ir.Backend{}, Endpoints: map[ir.EndpointsName]*ir.Endpoints{}}
 	for _, text := range texts {
 		if err := addForward(s, text); err != nil {
 			return nil, fmt.Errorf("forward %q: %w; want NETWORK/PORT=ADDRESS:PORT, as in tcp/8080=10.0.0.1:80", text, err)
 		}
+	}
+	for _, l := range s.Listeners {
+		l.Chains[0].Relay.Sources = networks
 	}
 	s.Seal()
 	return func(ctx context.Context, p *proxy.Proxy) error {
@@ -34,6 +42,19 @@ func Forward(texts []string) (Feed, error) {
 		<-ctx.Done()
 		return nil
 	}, nil
+}
+
+// prefixes are networks.
+func prefixes(texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w; want a network, as in 10.0.0.0/8", text, err)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
 }
 
 // addForward adds a listener and its backend to a snapshot.

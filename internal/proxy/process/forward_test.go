@@ -17,6 +17,37 @@ import (
 // TestForward: ports of both networks are forwarded; a port that is taken is an
 // error.
 func TestForward(t *testing.T) {
+	tcpBackend, udpBackend := backends(t)
+	tcp, udp := unusedPort(t), unusedPort(t)
+	feed, err := process.Forward([]string{"tcp/" + tcp + "=" + tcpBackend, "udp/" + udp + "=" + udpBackend}, []string{"127.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := proxytest.Start(t, proxy.Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- feed(ctx, p.Proxy) }()
+	for network, port := range map[string]string{"tcp": tcp, "udp": udp} {
+		want := network + " hello\n"
+		proxytest.Eventually(t, network, func() bool { got, err := asked(network, port); return err == nil && got == want })
+	}
+
+	second, err := process.Forward([]string{"tcp/" + tcp + "=" + tcpBackend}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second(ctx, proxytest.Start(t, proxy.Config{}).Proxy); err == nil || !strings.Contains(err.Error(), "forward tcp/"+tcp) {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// backends answer one line over TCP, and every datagram.
+func backends(t *testing.T) (tcp, udp string) {
+	t.Helper()
 	backend := proxytest.Serve(t, func(c *proxytest.Conn) {
 		line, err := c.R.ReadString('\n')
 		if err == nil {
@@ -38,31 +69,7 @@ func TestForward(t *testing.T) {
 			_, _ = datagrams.WriteTo(append([]byte("udp "), b[:n]...), from)
 		}
 	}()
-	tcp, udp := unusedPort(t), unusedPort(t)
-	feed, err := process.Forward([]string{"tcp/" + tcp + "=" + backend.Addr, "udp/" + udp + "=" + datagrams.LocalAddr().String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := proxytest.Start(t, proxy.Config{})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- feed(ctx, p.Proxy) }()
-	for network, port := range map[string]string{"tcp": tcp, "udp": udp} {
-		want := network + " hello\n"
-		proxytest.Eventually(t, network, func() bool { got, err := asked(network, port); return err == nil && got == want })
-	}
-
-	second, err := process.Forward([]string{"tcp/" + tcp + "=" + backend.Addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := second(ctx, proxytest.Start(t, proxy.Config{}).Proxy); err == nil || !strings.Contains(err.Error(), "forward tcp/"+tcp) {
-		t.Errorf("a port that is taken: %v", err)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	return backend.Addr, datagrams.LocalAddr().String()
 }
 
 // asked says hello and returns the answer.
@@ -93,17 +100,19 @@ func unusedPort(t *testing.T) string {
 // TestForwardMistakes: what is wrong is named.
 func TestForwardMistakes(t *testing.T) {
 	for _, test := range []struct {
-		texts []string
-		want  string
+		texts   []string
+		sources []string
+		want    string
 	}{
-		{[]string{"tcp/80"}, "a part is missing"},
-		{[]string{"80=10.0.0.1:80"}, "a part is missing"},
-		{[]string{"sctp/80=10.0.0.1:80"}, "neither tcp nor udp"},
-		{[]string{"tcp/0=10.0.0.1:80"}, `"0" is no port`},
-		{[]string{"tcp/80=web:80"}, "no IP address with a port"},
-		{[]string{"tcp/80=10.0.0.1:80", "udp/80=10.0.0.1:80", "tcp/80=10.0.0.2:80"}, `"tcp/80=10.0.0.2:80": the port is forwarded already`},
+		{[]string{"tcp/80"}, nil, "a part is missing"},
+		{[]string{"80=10.0.0.1:80"}, nil, "a part is missing"},
+		{[]string{"sctp/80=10.0.0.1:80"}, nil, "neither tcp nor udp"},
+		{[]string{"tcp/0=10.0.0.1:80"}, nil, `"0" is no port`},
+		{[]string{"tcp/80=web:80"}, nil, "no IP address with a port"},
+		{[]string{"tcp/80=10.0.0.1:80", "udp/80=10.0.0.1:80", "tcp/80=10.0.0.2:80"}, nil, `"tcp/80=10.0.0.2:80": the port is forwarded already`},
+		{[]string{"tcp/80=10.0.0.1:80"}, []string{"10.0.0.1"}, `source "10.0.0.1"`},
 	} {
-		if _, err := process.Forward(test.texts); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := process.Forward(test.texts, test.sources); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: got %v, want %q", test.texts, err, test.want)
 		}
 	}

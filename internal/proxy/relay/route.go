@@ -2,6 +2,8 @@ package relay
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"fsm/internal/ir"
@@ -29,6 +31,7 @@ type config struct {
 	sessionIdle  time.Duration
 	stall        time.Duration
 	maxSessions  int
+	sources      []netip.Prefix
 	stats        *telemetry.ListenerStats
 	log          *telemetry.AccessLog
 }
@@ -48,6 +51,7 @@ func compile(c *ir.Chain, o *ir.Options, old *config, env *Env) *config {
 		sessionIdle: time.Duration(o.SessionIdleTimeout),
 		stall:       time.Duration(o.WriteTimeout),
 		maxSessions: int(o.MaxConnections),
+		sources:     c.Relay.Sources,
 		stats:       env.Stats.Listener(c.Origin.String()),
 	}
 	if o.AccessLog == "on" || o.AccessLog == "" && env.LogByDefault {
@@ -69,6 +73,20 @@ func compile(c *ir.Chain, o *ir.Options, old *config, env *Env) *config {
 		cfg.choose = old.choose
 	}
 	return cfg
+}
+
+// ReasonSource: clients of some networks only are served.
+const ReasonSource = "source_not_allowed"
+
+var errSource = &message.Reply{Reason: ReasonSource}
+
+// admit refuses clients from where none may come.
+func (c *config) admit(client netip.Addr) error {
+	client = client.Unmap().WithZone("")
+	if len(c.sources) == 0 || slices.ContainsFunc(c.sources, func(p netip.Prefix) bool { return p.Contains(client) }) {
+		return nil
+	}
+	return errSource
 }
 
 var errNoDestination = &message.Reply{Reason: upstream.ReasonNoBackends}

@@ -38,7 +38,10 @@ func (t *TCP) Serve(client *socket.Stream, info *message.Connection, closed func
 	cfg := t.config.Load()
 	s := session{cfg: cfg, client: client, begun: socket.Now()}
 	client.Sock.SetStall(cfg.stall)
-	err := s.connect(t)
+	err := cfg.admit(info.Remote.Addr())
+	if err == nil {
+		err = s.connect(t)
+	}
 	if err == nil {
 		err = s.relay()
 		_ = s.backend.Close()

@@ -98,7 +98,7 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 		u.socket.Refuse(ReasonMaxSessions)
 		return nil
 	}
-	backend, err := cfg.dialUDP()
+	backend, err := cfg.dialUDP(client)
 	if err != nil {
 		if reply, ok := errors.AsType[*message.Reply](err); ok {
 			cfg.stats.Reply(reply.Reason)
@@ -113,8 +113,11 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 	return s
 }
 
-// dialUDP opens a socket towards an endpoint.
-func (c *config) dialUDP() (*net.UDPConn, error) {
+// dialUDP opens a socket towards an endpoint, for a client.
+func (c *config) dialUDP(client netip.AddrPort) (*net.UDPConn, error) {
+	if err := c.admit(client.Addr()); err != nil {
+		return nil, err
+	}
 	_, pool, err := c.pick()
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ var (
 	failuresDesc    = desc("fsm_config_failures", "Resources of the snapshot in force that could not be put to work.")
 	versionDesc     = desc("fsm_config_version_info", "Version of the snapshot in force.", "version")
 	appliedAtDesc   = desc("fsm_config_last_applied_timestamp_seconds", "When a snapshot was last applied.")
+	connectedDesc   = desc("fsm_controller_connected", "Whether the controller is connected, of a proxy that has one.")
+	ownExpiryDesc   = desc("fsm_identity_expiry_timestamp_seconds", "When the proxy's own certificate, which proves it to the controller, ends.")
 	logDroppedDesc  = desc("fsm_access_log_dropped_total", "Access log lines dropped because the log could not be written fast enough.")
 	mirrorsLostDesc = desc("fsm_mirrors_dropped_total", "Mirrored requests dropped because of size or number.")
 )
@@ -46,6 +48,9 @@ func (r *Registry) Collect(ch chan<- prometheus.Metric) {
 	if v := r.Version(); v != "" {
 		c.gauge(versionDesc, 1, v)
 		c.gauge(appliedAtDesc, float64(r.appliedAt.Load())/1e9)
+	}
+	if s := r.controller.Load(); s != nil {
+		c.controller(s)
 	}
 	c.counter(logDroppedDesc, r.LogDropped.Load())
 	c.counter(mirrorsLostDesc, r.MirrorsDropped.Load())
@@ -76,6 +81,17 @@ func (c collector) counter(d *prometheus.Desc, n uint64, labels ...string) {
 
 func (c collector) gauge(d *prometheus.Desc, v float64, labels ...string) {
 	c.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (c collector) controller(s *ControllerStats) {
+	connected := 0.0
+	if s.Connected.Load() {
+		connected = 1
+	}
+	c.gauge(connectedDesc, connected)
+	if end := s.CertificateEnd.Load(); end > 0 {
+		c.gauge(ownExpiryDesc, float64(end))
+	}
 }
 
 func (c collector) listener(s *ListenerStats) {

@@ -31,6 +31,7 @@ type Registry struct {
 	Failures          atomic.Int64
 	version           atomic.Pointer[string]
 	appliedAt         atomic.Int64 // Unix nanoseconds
+	controller        atomic.Pointer[ControllerStats]
 
 	// LogDropped counts access log lines that could not be kept.
 	LogDropped atomic.Uint64
@@ -95,6 +96,21 @@ func named[T any](r *Registry, all map[string]*T, name string, make func() *T) *
 		all[name] = make()
 	}
 	return all[name]
+}
+
+// ControllerStats are about the connection to a controller.
+type ControllerStats struct {
+	Connected atomic.Bool
+	// CertificateEnd is when the proxy's own certificate ends, as a Unix time; 0 while
+	// it has none.
+	CertificateEnd atomic.Int64
+}
+
+// Controller returns the figures of the connection to the controller. A proxy that
+// has none must not ask.
+func (r *Registry) Controller() *ControllerStats {
+	r.controller.CompareAndSwap(nil, &ControllerStats{})
+	return r.controller.Load()
 }
 
 // Apply records that a snapshot is in force, and how many of its resources

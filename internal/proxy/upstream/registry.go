@@ -26,9 +26,22 @@ type Registry struct {
 	backends map[ir.BackendName]*Backend
 	// gone are backends that no snapshot names any more but that something may
 	// still point to; when their names come back, so do they.
-	gone  map[ir.BackendName]weak.Pointer[Backend]
+	gone  map[ir.BackendName]retired
 	pools map[poolKey]*Pool
 }
+
+// retired is a backend that was taken out of use.
+type retired struct {
+	backend weak.Pointer[Backend]
+	// since is when, on the socket package's clock; 0 for one that is not to be used
+	// any more.
+	since int64
+}
+
+// farewell is how long a backend that was taken out of use serves whoever still points
+// to it: requests that began with an earlier snapshot, and have not come to choose an
+// endpoint yet or choose another one.
+const farewell = int64(time.Minute)
 
 // NewRegistry makes an empty registry. Lookup resolves DNS names; nil stands for
 // the system's resolver.
@@ -36,7 +49,7 @@ func NewRegistry(keeper *socket.Keeper, lookup Lookup) *Registry {
 	r := &Registry{
 		keeper:   keeper,
 		backends: map[ir.BackendName]*Backend{},
-		gone:     map[ir.BackendName]weak.Pointer[Backend]{},
+		gone:     map[ir.BackendName]retired{},
 		pools:    map[poolKey]*Pool{},
 	}
 	r.names = newResolver(lookup, r.resolved)
@@ -82,21 +95,20 @@ func (r *Registry) Update(s *ir.Snapshot) []ir.Failure {
 }
 
 // Retire takes the backends that the snapshot does not name out of use. It is
-// called when no route in force points to them any more.
+// called when no route in force points to them any more; requests on their way may.
 func (r *Registry) Retire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.dropPools()
-	for name, p := range r.gone {
-		if p.Value() == nil {
+	for name, g := range r.gone {
+		if g.backend.Value() == nil {
 			delete(r.gone, name)
 		}
 	}
 	for name, b := range r.backends {
 		if r.snapshot.Backends[name] == nil {
-			b.state.Store(unknownState(name))
 			delete(r.backends, name)
-			r.gone[name] = weak.Make(b)
+			r.gone[name] = retired{weak.Make(b), socket.Now()}
 		}
 	}
 }
@@ -108,11 +120,11 @@ func (r *Registry) Get(name ir.BackendName) *Backend {
 	if b := r.backends[name]; b != nil {
 		return b
 	}
-	b := r.gone[name].Value()
+	b := r.gone[name].backend.Value()
 	if b == nil {
 		b = &Backend{Name: name}
 		b.state.Store(unknownState(name))
-		r.gone[name] = weak.Make(b)
+		r.gone[name] = retired{backend: weak.Make(b)}
 	}
 	return b
 }
@@ -128,16 +140,19 @@ func (r *Registry) All() []*Backend {
 
 // update brings one backend up to date.
 func (r *Registry) update(config *ir.Backend) *ir.Failure {
+	var old *backendState
 	b := r.backends[config.Name]
-	if b == nil {
-		if b = r.gone[config.Name].Value(); b == nil {
+	if b != nil {
+		old = b.state.Load()
+	} else {
+		// What one that comes back had is of no use: its pools are closed.
+		if b = r.gone[config.Name].backend.Value(); b == nil {
 			b = &Backend{Name: config.Name}
 		}
 		delete(r.gone, config.Name)
 		r.backends[config.Name] = b
 	}
 	endpoints := r.snapshot.Endpoints[config.Endpoints]
-	old := b.state.Load()
 	if old != nil && old.config == config && old.endpoints == endpoints && old.settled {
 		return nil
 	}
@@ -295,9 +310,19 @@ func (r *Registry) resolved(name string) {
 	r.dropPools()
 }
 
-// sweep closes connections that idled for too long.
+// sweep closes connections that idled for too long, and ends the use of backends that
+// were retired some time ago.
 func (r *Registry) sweep(now int64) {
 	r.mu.Lock()
+	for name, g := range r.gone {
+		if g.since == 0 || now-g.since < farewell {
+			continue
+		}
+		if b := g.backend.Value(); b != nil {
+			b.state.Store(unknownState(name))
+		}
+		r.gone[name] = retired{backend: g.backend}
+	}
 	pools := slices.Collect(maps.Values(r.pools))
 	r.mu.Unlock()
 	for _, p := range pools {

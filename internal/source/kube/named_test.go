@@ -181,6 +181,7 @@ rules:
 - {apiGroups: [""], resources: [namespaces, services], verbs: [list, watch]}
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}
 - {apiGroups: [gateway.networking.k8s.io], resources: ["*"], verbs: [list, watch]}
+- {apiGroups: [config.flomesh.io], resources: [meshconfigs], verbs: [list, watch]}
 - {apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

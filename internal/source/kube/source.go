@@ -133,6 +133,15 @@ func (s *Source) Keys(kind string) []resource.Key {
 	return keys
 }
 
+// Counts is how many objects of each kind are read.
+func (s *Source) Counts() map[string]int {
+	counts := map[string]int{}
+	for kind, st := range s.stores {
+		counts[kind] = st.count()
+	}
+	return counts
+}
+
 // Version is the version of a kind's API that the cluster serves and that is
 // used, and its plural name; ok is false when it serves none.
 func (s *Source) Version(kind string) (version, plural string, ok bool) {

@@ -68,6 +68,13 @@ func (s *store) names() []types.NamespacedName {
 	return names
 }
 
+// count is how many objects there are.
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.entries)
+}
+
 // change is what an event came to.
 type change struct{ objects, status bool }
 

@@ -12,6 +12,13 @@ type Config struct {
 	DNS DNS
 }
 
+// InCluster is the config for the objects of a cluster, where whoever may write a route
+// in one namespace must not reach the Services of others by their names in DNS. The name
+// of the controller may be empty.
+func InCluster(controllerName string) Config {
+	return Config{ControllerName: controllerName, DNS: DNS{Restricted: true}}.Resolve()
+}
+
 // ControllerName is the default of [Config.ControllerName].
 const ControllerName = "flomesh.io/gateway-controller"
 
