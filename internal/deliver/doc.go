@@ -3,7 +3,9 @@
 // A delivery is told of each new mesh, selects from it what each proxy needs, and
 // hands that over. A proxy has at most one snapshot that it has not answered; the
 // meshes that come meanwhile are skipped, but for the last. What a proxy could not
-// put to work comes back with the answer and does not hold up the rest.
+// put to work comes back with the answer and does not hold up the rest. A mesh may
+// have nothing for a proxy, which is not the same as an empty snapshot: the proxy
+// hears nothing, and stays with what it has.
 //
 // [Local] delivers to a proxy in the same process; [Server] and [Client] are the
 // two ends of a stream over the network. Nothing but this package knows the
@@ -67,9 +69,10 @@
 // difference to what it already has. There is no second update before the first one
 // is answered.
 //
-// Resources are of the kinds listener, table, route, backend, endpoints and secret.
-// Their bodies are the JSON of package ir, except that a table lists the hashes of
-// its routes in place of the routes:
+// Resources are of the kinds listener, table, route, backend, endpoints, secret and
+// resolution, of which there is one at most, without a name. Their bodies are the JSON
+// of package ir, except that a table lists the hashes of its routes in place of the
+// routes:
 //
 //	{"name":"NAME","routes":["HASH",…]}
 //

@@ -9,7 +9,8 @@ import (
 
 // Local delivers to one proxy in this process.
 type Local struct {
-	// Project selects from a mesh what the proxy needs.
+	// Project selects from a mesh what the proxy needs. Nil means that it is to stay
+	// with what it has.
 	Project func(*ir.Mesh) *ir.Snapshot
 	// Apply hands a snapshot to the proxy.
 	Apply func(*ir.Snapshot) ir.Ack
@@ -45,6 +46,9 @@ func (l *Local) Run(ctx context.Context) {
 			return
 		case m := <-l.latest:
 			s := l.Project(m)
+			if s == nil {
+				continue
+			}
 			if s.Version != last.Version {
 				last = l.Apply(s)
 			}

@@ -21,6 +21,8 @@ const (
 	kindBackend   kind = "backend"
 	kindEndpoints kind = "endpoints"
 	kindSecret    kind = "secret"
+	// kindResolution has one resource, without a name.
+	kindResolution kind = "resolution"
 )
 
 // key names a resource. A route's name is its hash.
@@ -79,6 +81,9 @@ func inventoryOf(s *ir.Snapshot) (inventory, error) {
 	for name, secret := range s.Secrets {
 		all[key{kindSecret, string(name)}] = resource{secret.Hash(), secret}
 	}
+	if r := s.Resolution; r != nil {
+		all[key{kind: kindResolution}] = resource{r.Hash(), r}
+	}
 	return all, nil
 }
 
@@ -131,6 +136,8 @@ func decode(k kind, body []byte) (any, error) {
 		value = new(ir.Endpoints)
 	case kindSecret:
 		value = new(ir.Secret)
+	case kindResolution:
+		value = new(ir.Resolution)
 	default:
 		return nil, fmt.Errorf("resources of kind %q are not known to this build", k)
 	}
@@ -171,6 +178,8 @@ func (all inventory) assemble() (*ir.Snapshot, error) {
 			s.Endpoints[ir.EndpointsName(k.name)] = v
 		case *ir.Secret:
 			s.Secrets[ir.SecretName(k.name)] = v
+		case *ir.Resolution:
+			s.Resolution = v
 		}
 	}
 	slices.SortFunc(s.Listeners, func(a, b *ir.Listener) int { return cmp.Compare(a.Name, b.Name) })

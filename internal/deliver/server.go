@@ -37,7 +37,7 @@ type Answer struct {
 // ServerConfig is what a Server needs.
 type ServerConfig struct {
 	// Project selects from a mesh what proxies of a scope need. The result is
-	// sealed.
+	// sealed. Nil means that they are to stay with what they have, whatever that is.
 	Project func(*ir.Mesh, Scope) *ir.Snapshot
 	// Answered is called with each answer, by several goroutines at once, and must
 	// not take long. A mesh that changes nothing for a proxy has the same answer as
@@ -233,7 +233,7 @@ type edition struct {
 	assemblies map[string]*assembly
 }
 
-// assembly is the snapshot for a scope, and what it consists of.
+// assembly is the snapshot for a scope, nil for none, and what it consists of.
 type assembly struct {
 	project func() *ir.Snapshot
 	parts   func() (inventory, error)
@@ -247,7 +247,13 @@ func (e *edition) assembly(s *Server, scope Scope, filters []string) *assembly {
 	a := e.assemblies[name]
 	if a == nil {
 		a = &assembly{}
-		a.project = sync.OnceValue(func() *ir.Snapshot { return withhold(s.Project(e.mesh, scope), filters) })
+		a.project = sync.OnceValue(func() *ir.Snapshot {
+			snapshot := s.Project(e.mesh, scope)
+			if snapshot == nil {
+				return nil
+			}
+			return withhold(snapshot, filters)
+		})
 		a.parts = sync.OnceValues(func() (inventory, error) { return inventoryOf(a.project()) })
 		e.assemblies[name] = a
 	}

@@ -79,6 +79,7 @@ type session struct {
 	mu   sync.Mutex
 	now  Proxy
 	done *edition // the last one that was answered
+	held *edition // the last one that has nothing for the proxy
 	// rejected says why the proxy could not use the last one.
 	rejected string
 }
@@ -234,6 +235,12 @@ func (one *session) advance() error {
 	}
 	a := latest.assembly(one.server, one.scope, one.filters)
 	snapshot := a.project()
+	if snapshot == nil {
+		one.mu.Lock()
+		one.held = latest
+		one.mu.Unlock()
+		return nil
+	}
 	if snapshot.Version == one.last.Version {
 		one.answered(latest, snapshot)
 		return nil
@@ -376,6 +383,8 @@ func (one *session) proxy(latest *edition) Proxy {
 		p.State, p.Why = Rejected, one.rejected
 	case p.Sent != p.Acked:
 		p.State, p.Why = Stale, fmt.Sprintf("has not answered version %s yet", p.Sent)
+	case one.held == latest:
+		p.State, p.Why = Stale, "nothing is delivered to it at present, so it stays with what it has"
 	default:
 		p.State, p.Why = Stale, "the latest version is about to be sent"
 	}

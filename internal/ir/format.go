@@ -22,6 +22,9 @@ func Format(s *Snapshot) string {
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
 		f.secret(s.Secrets[name])
 	}
+	if r := s.Resolution; r != nil {
+		f.line(0, "names", "must not resolve to this machine or to "+strconv.Itoa(len(r.Refused))+" networks")
+	}
 	return f.String()
 }
 

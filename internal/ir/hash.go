@@ -53,6 +53,10 @@ func (s *Snapshot) Seal() {
 	writeSums(h, s.Backends, func(b *Backend) sum { return b.sum })
 	writeSums(h, s.Endpoints, func(e *Endpoints) sum { return e.sum })
 	writeSums(h, s.Secrets, func(s *Secret) sum { return s.sum })
+	if s.Resolution != nil {
+		s.Resolution.Seal()
+		h.Write(s.Resolution.sum[:])
+	}
 	s.Version = hex.EncodeToString(h.Sum(nil)[:8])
 }
 

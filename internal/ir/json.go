@@ -229,6 +229,11 @@ func (s *Snapshot) Check() error {
 			return fmt.Errorf("secret %q: entry is missing or has another name", name)
 		}
 	}
+	if s.Resolution != nil {
+		if err := s.Resolution.check(); err != nil {
+			return err
+		}
+	}
 	names := map[ListenerName]bool{}
 	for i, l := range s.Listeners {
 		if l == nil {

@@ -30,6 +30,9 @@ type Snapshot struct {
 	Backends  map[BackendName]*Backend     `json:"backends"`
 	Endpoints map[EndpointsName]*Endpoints `json:"endpoints"`
 	Secrets   map[SecretName]*Secret       `json:"secrets"`
+	// Resolution restricts what the names among the endpoints may resolve to; nil for
+	// no restriction.
+	Resolution *Resolution `json:"resolution,omitempty"`
 	// Conflicts are listeners that could not be given to this proxy, for example
 	// because another Gateway has the port. They are answers for the control
 	// plane's own reports and do not travel.

@@ -53,6 +53,8 @@ type lab struct {
 	// of each answer.
 	requested func(*http.Request)
 	answered  func(q *http.Request, status int)
+	// begun, if it is set, is told of each proxy.
+	begun func(*proxytest.Proxy)
 	// set, if it is set, changes the options of control planes.
 	set func(*operator.Options)
 }
@@ -157,8 +159,8 @@ func (t testLog) Write(b []byte) (int, error) {
 }
 
 // proxy runs one as the pod of a Gateway would, with the token of its service
-// account.
-func (l *lab) proxy(controller, namespace, account, gateway string) {
+// account, until stop is called.
+func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()) {
 	l.t.Helper()
 	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
@@ -177,15 +179,20 @@ func (l *lab) proxy(controller, namespace, account, gateway string) {
 	}.Feed()
 	l.check(err)
 	p := proxytest.Start(l.t, proxy.Config{})
+	if l.begun != nil {
+		l.begun(p)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- feed(ctx, p.Proxy) }()
-	l.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			l.t.Error(err)
 		}
 	})
+	l.t.Cleanup(stop)
+	return stop
 }
 
 // outside is an address of this machine that endpoints may have: Kubernetes wants

@@ -189,14 +189,19 @@ func (g gate) Run(ctx context.Context, changed func()) {
 func (g gate) follow(ctx context.Context) {
 	g.c.source.Run(ctx, func() {
 		g.c.configure()
-		if !g.c.configured().Gateways {
-			return
-		}
-		select {
-		case g.changes <- struct{}{}:
-		default:
-		}
+		g.changed()
 	})
+}
+
+// changed tells of a change, if Gateways are served.
+func (g gate) changed() {
+	if !g.c.configured().Gateways {
+		return
+	}
+	select {
+	case g.changes <- struct{}{}:
+	default:
+	}
 }
 
 // opened waits until Gateways are to be served. False means that the context ended.

@@ -27,6 +27,12 @@
 // again under its name waits until nothing is left of the one before, so that its
 // Service has the name that users know.
 //
+// # Gateways without a class
+//
+// A Gateway whose GatewayClass does not exist any longer stays as it is: workload,
+// status, and what its proxies serve. They are sent nothing, whether they were
+// connected before or not, so that one with a snapshot of its own keeps that.
+//
 // # Readiness
 //
 // A replica is ready once it has read the cluster and translated what it read,

@@ -68,6 +68,8 @@ type relayed struct {
 type edition struct {
 	mesh  weak.Pointer[ir.Mesh]
 	marks map[resource.Key]string
+	// orphans are the Gateways that it has not because their class does not exist.
+	orphans map[resource.Key]bool
 }
 
 // mostEditions bounds how far behind a proxy may be so that its answer still counts.
@@ -119,11 +121,24 @@ func (f *fleet) translated(m *ir.Mesh, r *report.Report) {
 	defer f.mu.Unlock()
 	f.report = r
 	f.editions = slices.DeleteFunc(f.editions, func(e edition) bool { return e.mesh.Value() == nil })
-	f.editions = append(f.editions, edition{weak.Make(m), marks})
+	f.editions = append(f.editions, edition{weak.Make(m), marks, r.Orphans})
 	if len(f.editions) > mostEditions {
 		f.editions = slices.Delete(f.editions, 0, len(f.editions)-mostEditions)
 	}
 	f.publish(f.merged())
+}
+
+// orphaned reports whether a mesh lacks a Gateway only because its class does not
+// exist. Of a mesh that is too old to be known nothing should be delivered either.
+func (f *fleet) orphaned(m *ir.Mesh, gateway resource.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.editions {
+		if e.mesh == weak.Make(m) {
+			return e.orphans[gateway]
+		}
+	}
+	return true
 }
 
 // answered takes in what a proxy answered.

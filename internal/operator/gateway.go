@@ -60,6 +60,13 @@ func (c *controlPlane) parameterMaps(g *gatewayv1.Gateway) (class, own *corev1.C
 	return class, own
 }
 
+// inputs are what the objects of a Gateway depend on, but for the ports.
+func (c *controlPlane) inputs(g *gatewayv1.Gateway) inputs {
+	in := inputs{gateway: g, settings: c.configured().proxies}
+	in.ofTheClass, in.own = c.parameterMaps(g)
+	return in
+}
+
 // parameters are what users say about the workload of a Gateway: its annotations
 // beat its ConfigMap, and that the one of the class. The errors are about those that
 // cannot be used.
@@ -94,22 +101,26 @@ func (c *controlPlane) proxies(key resource.Key) status.Proxies {
 		p.Addresses = addresses(s)
 		p.Unusable = unusable(g, s, p.Addresses)
 	}
-	invalid, trouble := c.workloads.outcome(g.UID)
-	p.Invalid = invalid
-	if !ready && trouble != "" {
+	// The parameters are looked at here, and not where the workload is made from them:
+	// a control plane that has just begun has made none yet.
+	_, mistakes := parameters(c.inputs(g))
+	for _, mistake := range mistakes {
+		p.Invalid = append(p.Invalid, mistake.Error())
+	}
+	if trouble := c.workloads.trouble(g.UID); !ready && trouble != "" {
 		p.Message = trouble
 	}
 	return p
 }
 
-// outcome is what is not right about the workload of a Gateway.
-func (w *workloads) outcome(uid types.UID) (invalid []string, trouble string) {
+// trouble is why the workload of a Gateway is not as it should be.
+func (w *workloads) trouble(uid types.UID) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if m := w.made[uid]; m != nil {
-		return m.invalid, m.trouble
+		return m.trouble
 	}
-	return nil, ""
+	return ""
 }
 
 // addresses are those at which a Service can be reached.

@@ -141,6 +141,7 @@ func TestInfrastructure(t *testing.T) {
 	l.says("infra", name, metav1.Condition{Type: "gateway.flomesh.io/OptionsValid", Status: "False", Reason: "InvalidOption", Message: "wishes: cpu"})
 
 	const workload = "fsm-gateway-infra"
+	l.workload("infra", workload)
 	d, err := l.client.AppsV1().Deployments("infra").Get(l.ctx, workload, metav1.GetOptions{})
 	l.check(err)
 	if d.Spec.Replicas == nil || *d.Spec.Replicas != 2 {

@@ -76,6 +76,7 @@ type controlPlane struct {
 	server        *deliver.Server
 	fleet         *fleet
 	workloads     *workloads
+	networks      *networks
 	writer        *status.Writer
 	candidate     *leader.Candidate
 	relay         *relay
@@ -109,6 +110,11 @@ func (c *controlPlane) run(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	gate := gate{c, make(chan struct{}, 1)}
+	networks, err := watchNetworks(ctx, c.client, gate.changed)
+	if err != nil {
+		return err
+	}
+	c.networks = networks
 	loop := &controller.Loop{
 		Sources: []controller.Source{gate}, Translator: translate.New(translate.InCluster(c.ControllerName)),
 		Delivery: c.server, Translated: c.translated, Took: func(d time.Duration) { c.translations.Observe(d.Seconds()) },
@@ -249,10 +255,16 @@ func (c *controlPlane) certificate(ctx context.Context, wg *sync.WaitGroup, ca *
 	}
 }
 
-// project selects what the proxies of a Gateway need.
+// project selects what the proxies of a Gateway need. Those of a Gateway without a
+// class stay with what they have: who deletes the class, as uninstalling does, has not
+// said that traffic is to end.
 func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
+	if key, ok := gatewayOf(s.ID); ok && c.fleet.orphaned(m, key) {
+		return nil
+	}
 	return project.Project(m, project.Node{
 		Name: s.ID.String(), Role: project.RoleGateway, Pod: true, Gateways: []ir.GatewayName{ir.GatewayName(s.ID.Namespace + "/" + s.ID.Name)},
+		Resolution: c.networks.restriction,
 	})
 }
 
@@ -260,5 +272,6 @@ func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
 func (c *controlPlane) translated(m *ir.Mesh, r *report.Report) {
 	c.fleet.translated(m, r)
 	c.workloads.want(m, r)
+	c.networks.translated(c.source.Set())
 	c.delivered.Store(true)
 }

@@ -47,9 +47,7 @@ type made struct {
 	from inputs
 	// done is set once every object is there as it should be.
 	done bool
-	// invalid are the parameters that could not be used, and trouble is why the
-	// objects are not as they should be.
-	invalid []string
+	// trouble is why the objects are not as they should be.
 	trouble string
 }
 
@@ -187,6 +185,11 @@ func (w *workloads) pass(ctx context.Context) error {
 			byNamespace[g.Namespace] = append(byNamespace[g.Namespace], g)
 		}
 	}
+	for _, key := range slices.SortedFunc(maps.Keys(r.Orphans), compareKeys) {
+		if g, ok := w.c.gateway(key); ok && len(w.inventory.owned("Deployment", g.UID)) > 0 {
+			byNamespace[g.Namespace] = append(byNamespace[g.Namespace], g)
+		}
+	}
 	// Pods do not start without what they are to trust.
 	failures := []error{w.trustEverywhere(ctx, byNamespace)}
 	for _, g := range accepted {
@@ -204,8 +207,8 @@ func compareKeys(a, b resource.Key) int {
 
 // gateway applies the objects of one, if anything changed that they are made from.
 func (w *workloads) gateway(ctx context.Context, g *gatewayv1.Gateway, m *ir.Mesh) error {
-	from := inputs{gateway: g, settings: w.c.configured().proxies, ports: ports(g, m)}
-	from.ofTheClass, from.own = w.c.parameterMaps(g)
+	from := w.c.inputs(g)
+	from.ports = ports(g, m)
 	w.mu.Lock()
 	before := w.made[g.UID]
 	if before != nil && before.done && before.from.equal(from) {
@@ -214,13 +217,13 @@ func (w *workloads) gateway(ctx context.Context, g *gatewayv1.Gateway, m *ir.Mes
 	}
 	now := &made{from: from, done: true} // unless something changes meanwhile
 	if before != nil {
-		now.name, now.invalid, now.trouble = before.name, before.invalid, before.trouble
+		now.name, now.trouble = before.name, before.trouble
 	}
 	w.made[g.UID] = now
 	w.mu.Unlock()
-	name, invalid, err := w.make(ctx, from)
+	name, err := w.make(ctx, from)
 	w.mu.Lock()
-	now.name, now.invalid, now.trouble = name, invalid, ""
+	now.name, now.trouble = name, ""
 	if err != nil {
 		now.done, now.trouble = false, err.Error()
 	}
@@ -233,17 +236,13 @@ func (w *workloads) gateway(ctx context.Context, g *gatewayv1.Gateway, m *ir.Mes
 }
 
 // make makes the objects of a Gateway what they should be, and deletes those that
-// are no longer wanted. Its results are the name of the objects and the parameters
-// that could not be used.
-func (w *workloads) make(ctx context.Context, from inputs) (name string, invalid []string, err error) {
+// are no longer wanted. It returns the name of the objects.
+func (w *workloads) make(ctx context.Context, from inputs) (name string, err error) {
 	g := from.gateway
 	if name, err = w.name(ctx, g); err != nil {
-		return "", nil, err
+		return "", err
 	}
-	parameters, mistakes := parameters(from)
-	for _, mistake := range mistakes {
-		invalid = append(invalid, mistake.Error())
-	}
+	parameters, _ := parameters(from) // statuses name those that cannot be used
 	objects := from.settings.Objects(provision.Gateway{
 		Object: g, Name: name, Ports: from.ports, Parameters: parameters,
 		Identity: "spiffe://" + w.c.TrustDomain + "/ns/" + g.Namespace + "/gateway/" + g.Name,
@@ -259,7 +258,7 @@ func (w *workloads) make(ctx context.Context, from inputs) (name string, invalid
 			failures = append(failures, w.remove(ctx, kind, g.UID))
 		}
 	}
-	return name, invalid, errors.Join(failures...)
+	return name, errors.Join(failures...)
 }
 
 // forget drops what is known about Gateways that are gone, whose objects Kubernetes

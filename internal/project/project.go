@@ -2,6 +2,7 @@ package project
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"fsm/internal/ir"
@@ -21,6 +22,10 @@ type Node struct {
 	// the pod's addresses, and not on privileged ports. The addresses that a Gateway
 	// asks for are the Service's.
 	Pod bool
+	// Resolution returns what restricts the addresses of names, sealed; nil for no
+	// restriction. It is asked for a proxy that resolves names only, because networks
+	// come and go with the machines of a cluster.
+	Resolution func() *ir.Resolution
 }
 
 // Role is what a proxy is there for.
@@ -44,8 +49,23 @@ func Project(mesh *ir.Mesh, node Node) *ir.Snapshot {
 	for _, l := range s.Listeners {
 		r.listener(l)
 	}
+	if node.Resolution != nil && named(s) {
+		s.Resolution = node.Resolution()
+	}
 	s.Seal()
 	return s
+}
+
+// named reports whether some endpoints of a snapshot have to be resolved.
+func named(s *ir.Snapshot) bool {
+	for _, e := range s.Endpoints {
+		for _, item := range e.Items {
+			if _, err := netip.ParseAddr(item.Address); err != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // reach adds to a snapshot what can be reached from its listeners.

@@ -167,3 +167,23 @@ func TestPod(t *testing.T) {
 		t.Errorf("got conflicts %+v", s.Conflicts)
 	}
 }
+
+// TestRestrictionOfNames: a proxy is told what names may resolve to if it has names to
+// resolve, and otherwise not even asked for.
+func TestRestrictionOfNames(t *testing.T) {
+	mesh := ir.NewMesh()
+	gateway(mesh, "plain", time.Time{})
+	gateway(mesh, "named", time.Time{})
+	mesh.Endpoints["local/default/named:80"].Items[0].Address = "tenant.example"
+	restriction := &ir.Resolution{}
+	for name, want := range map[ir.GatewayName]*ir.Resolution{"default/plain": nil, "default/named": restriction} {
+		asked := false
+		s := project.Project(mesh, project.Node{Role: project.RoleGateway, Gateways: []ir.GatewayName{name}, Resolution: func() *ir.Resolution {
+			asked = true
+			return restriction
+		}})
+		if s.Resolution != want || asked != (want != nil) {
+			t.Errorf("%s: got %v, asked: %v", name, s.Resolution, asked)
+		}
+	}
+}

@@ -89,7 +89,7 @@ func New(c Config) (*Proxy, error) {
 	keeper.EveryTick(func(int64) { p.memory.Look() })
 	keeper.EveryTick(func(now int64) { p.rest.Look(keeper.Parkings(), now) })
 	keeper.EveryTick(p.sweepUDP)
-	p.upstream = upstream.NewRegistry(keeper, c.Lookup)
+	p.upstream = upstream.NewRegistry(keeper, c.Lookup, c.Log)
 	p.memory.Shrink = p.upstream.CloseIdle
 	p.sockets = listen.NewSockets(keeper, p.stats, &p.memory, c.Log)
 	mirrors := &stack.Mirrors{Upstream: p.upstream, Stats: p.stats}
@@ -127,7 +127,6 @@ func (p *Proxy) Drain(ctx context.Context, notice time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(notice):
 	}
-	p.sockets.StopAccepting()
 	p.sockets.Drain()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()

@@ -17,6 +17,9 @@ import (
 type merger struct {
 	controller gatewayv1.GatewayController
 	now        metav1.Time
+	// stays, if it is set, says which entries about a parent or an ancestor stay as
+	// they are.
+	stays func(gatewayv1.ParentReference) bool
 }
 
 // Types of conditions that are ours, whether they are wanted or not. Only these are
@@ -104,13 +107,13 @@ type entryKind[E any] struct {
 }
 
 // mergeEntries keeps the entries of others where they are, and ours as far as they
-// are wanted.
+// are wanted or are to stay.
 func mergeEntries[E any](m merger, current, want []E, kind entryKind[E]) []E {
 	merged := []E{}
 	left := slices.Clone(want)
 	for _, c := range current {
 		have := kind.of(&c)
-		if have.controller != m.controller {
+		if have.controller != m.controller || m.stays != nil && m.stays(have.ref) {
 			merged = append(merged, c)
 			continue
 		}

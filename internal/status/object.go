@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/resource"
 )
@@ -64,7 +65,9 @@ func (w *Writer) examine(d demand) (t *task, wait time.Duration) {
 	case o.sent == version && !o.failed:
 		return nil, 0
 	}
-	missing := w.merger().compare(recorded.Status, d.status)
+	m := w.merger()
+	m.stays = func(ref gatewayv1.ParentReference) bool { return w.orphaned(d.key.Namespace, ref) }
+	missing := m.compare(recorded.Status, d.status)
 	if names := missing.names(); names == "" || names == o.futile {
 		o.agreed, o.agreedOn, o.failed = recorded.ResourceVersion, d.status, false
 		return nil, 0

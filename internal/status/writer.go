@@ -53,8 +53,10 @@ type Writer struct {
 	// writes counts writes by kind and result.
 	writes map[string]map[string]uint64
 
-	// objects are what is known about each object; only Run touches it.
+	// objects are what is known about each object, and orphans those of the report that
+	// is being looked at; only Run touches them.
 	objects map[resource.Key]*object
+	orphans map[resource.Key]bool
 }
 
 // Budgets of writes. An object may be written a few times at once, as when a
@@ -66,7 +68,7 @@ const (
 	allBurst    = 600
 	// atOnce is how many requests are made at the same time.
 	atOnce = 8
-	// pause is the time between two looks at everything.
+	// pause is the time from a change to the look at everything.
 	pause = 50 * time.Millisecond
 	// retry is the time until a write that failed is tried again.
 	retry = time.Second
@@ -134,6 +136,14 @@ func (w *Writer) Run(ctx context.Context) {
 		case <-w.options.Source.StatusChanged():
 		case <-again.C:
 		}
+		// Changes that come one after the other, those that we have just made above
+		// all, are looked at together. And what was changed is on its way to the
+		// proxies now, which is more urgent.
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 		rep := w.report()
 		if rep == nil {
 			continue
@@ -141,19 +151,13 @@ func (w *Writer) Run(ctx context.Context) {
 		if later := w.pass(ctx, rep); later > 0 {
 			again.Reset(later)
 		}
-		// Changes that come one after the other, those that we have just made above
-		// all, are looked at together.
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
 	}
 }
 
 // pass looks at everything once and writes what differs, Gateways first. If
 // something has to wait it returns for how long.
 func (w *Writer) pass(ctx context.Context, rep *report.Report) time.Duration {
+	w.leave(rep.Orphans)
 	demands := w.demands(rep)
 	w.forget(demands)
 	tasks := make(chan task)
@@ -205,6 +209,41 @@ func (l *later) in(d time.Duration) {
 	if d > 0 && (*l == 0 || later(d) < *l) {
 		*l = later(d)
 	}
+}
+
+// leave has entries about Gateways whose class does not exist left as they are.
+func (w *Writer) leave(orphans map[resource.Key]bool) {
+	if maps.Equal(w.orphans, orphans) {
+		return
+	}
+	w.orphans = orphans
+	for _, o := range w.objects {
+		o.agreed = "" // what is wanted may be the same, and nevertheless come to something else
+	}
+}
+
+// orphaned reports whether a parent or an ancestor, as an object of a namespace names
+// it, is a Gateway whose class does not exist, or a ListenerSet of one.
+func (w *Writer) orphaned(namespace string, ref gatewayv1.ParentReference) bool {
+	if len(w.orphans) == 0 {
+		return false
+	}
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	if ref.Kind != nil && *ref.Kind == "ListenerSet" {
+		set, ok := resource.Get[*gatewayv1.ListenerSet](w.options.Source.Set(), namespace, string(ref.Name))
+		if !ok {
+			return false
+		}
+		ref.Name = set.Spec.ParentRef.Name
+		if set.Spec.ParentRef.Namespace != nil {
+			namespace = string(*set.Spec.ParentRef.Namespace)
+		}
+	} else if ref.Kind != nil && *ref.Kind != "Gateway" {
+		return false
+	}
+	return w.orphans[resource.Key{Group: gatewayv1.GroupName, Kind: "Gateway", Namespace: namespace, Name: string(ref.Name)}]
 }
 
 // forget drops objects that nobody asks for any longer.

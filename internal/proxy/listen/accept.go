@@ -124,13 +124,14 @@ func (l *listener) serve(tcp *net.TCPConn) {
 	chain.Serve(stream, info, closed)
 }
 
-// chose notes which chain serves a connection. If that chain is gone again, the
-// connection is to end after its first request.
+// chose notes which chain serves a connection. If that chain is gone again, or the
+// listener ends, the connection is to end after its first request.
 func (l *listener) chose(conn *socket.Conn, chain *Chain) {
 	l.mu.Lock()
 	l.conns[conn] = chain.Name
+	ending := l.ending
 	l.mu.Unlock()
-	if !l.current.Load().has(chain.Name) {
+	if ending || !l.current.Load().has(chain.Name) {
 		conn.Drain()
 	}
 }

@@ -73,6 +73,8 @@ type listener struct {
 	mu    sync.Mutex
 	conns map[*socket.Conn]string // to the name of its chain; empty before it has one
 	perIP map[netip.Addr]int
+	// ending is set once connections that come are to end, too.
+	ending bool
 }
 
 // settings are what connections look up when they come in.
@@ -180,24 +182,16 @@ func (s *Sockets) Addr(name ir.ListenerName) net.Addr {
 	return l.tcp.Addr()
 }
 
-// StopAccepting closes the listening sockets; connections go on.
-func (s *Sockets) StopAccepting() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.byID {
-		if l.tcp != nil {
-			_ = l.tcp.Close()
-		}
-	}
-}
-
-// Drain asks every connection to end: idle ones at once, others after the
-// request in progress.
+// Drain accepts no more connections and asks those that there are to end: idle ones
+// at once, others after the request in progress.
 func (s *Sockets) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.byID {
-		l.drain(func(string) bool { return true })
+		l.end()
+		if l.tcp != nil {
+			_ = l.tcp.Close()
+		}
 	}
 }
 
@@ -254,10 +248,18 @@ func (l *listener) drain(of func(chain string) bool) {
 	}
 }
 
+// end drains every connection, and those that were accepted but not counted yet.
+func (l *listener) end() {
+	l.mu.Lock()
+	l.ending = true
+	l.mu.Unlock()
+	l.drain(func(string) bool { return true })
+}
+
 // close stops listening and lets connections finish what they do.
 func (l *listener) close() {
 	l.closeSocket()
-	l.drain(func(string) bool { return true })
+	l.end()
 }
 
 func (l *listener) closeSocket() {

@@ -109,6 +109,7 @@ func (b *Backend) Relay(p *Pool, k *socket.Keeper) (*socket.Stream, error) {
 var (
 	errNoEndpoints = &message.Reply{Status: 503, Reason: ReasonNoEndpoints}
 	errNoNames     = &message.Reply{Status: 503, Reason: ReasonDNS}
+	errForbidden   = &message.Reply{Status: 503, Reason: ReasonForbidden}
 )
 
 // unknownState is that of a backend that a snapshot refers to and does not have.

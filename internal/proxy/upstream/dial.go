@@ -20,7 +20,9 @@ const (
 	ReasonTLS         = "upstream_tls"
 	ReasonNoEndpoints = "no_endpoints"
 	ReasonDNS         = "upstream_dns"
-	ReasonUnknown     = "backend_unknown"
+	// ReasonForbidden: the name of the backend resolves to what it must not.
+	ReasonForbidden = "backend_forbidden"
+	ReasonUnknown   = "backend_unknown"
 	// ReasonNoBackends: the route has none that may have its turn.
 	ReasonNoBackends = "no_backends"
 )

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -20,6 +21,7 @@ import (
 type Registry struct {
 	keeper *socket.Keeper
 	names  *resolver
+	log    *slog.Logger
 
 	mu       sync.Mutex
 	snapshot *ir.Snapshot
@@ -45,14 +47,15 @@ const farewell = int64(time.Minute)
 
 // NewRegistry makes an empty registry. Lookup resolves DNS names; nil stands for
 // the system's resolver.
-func NewRegistry(keeper *socket.Keeper, lookup Lookup) *Registry {
+func NewRegistry(keeper *socket.Keeper, lookup Lookup, log *slog.Logger) *Registry {
 	r := &Registry{
 		keeper:   keeper,
+		log:      log,
 		backends: map[ir.BackendName]*Backend{},
 		gone:     map[ir.BackendName]retired{},
 		pools:    map[poolKey]*Pool{},
 	}
-	r.names = newResolver(lookup, r.resolved)
+	r.names = newResolver(lookup, r.resolved, log)
 	keeper.EveryTick(r.sweep)
 	return r
 }
@@ -84,6 +87,7 @@ func (r *Registry) Update(s *ir.Snapshot) []ir.Failure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.snapshot = s
+	r.restrict(s.Resolution)
 	r.names.want(dnsNames(s))
 	var failures []ir.Failure
 	for _, name := range slices.Sorted(maps.Keys(s.Backends)) {
@@ -92,6 +96,15 @@ func (r *Registry) Update(s *ir.Snapshot) []ir.Failure {
 		}
 	}
 	return failures
+}
+
+// restrict says what names may resolve to.
+func (r *Registry) restrict(to *ir.Resolution) {
+	g, err := newGuard(to)
+	if err != nil {
+		r.log.Error("cannot tell the addresses of this machine, names may resolve to them", "error", err)
+	}
+	r.names.restrict(g)
 }
 
 // Retire takes the backends that the snapshot does not name out of use. It is
@@ -211,12 +224,12 @@ func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
 		}
 		secure, tlsHash = newClientTLS(tlsConfig), r.tlsHash(config.TLS)
 	}
-	addrs, waiting, failed := r.addresses(config.Endpoints)
-	s.waiting = waiting
-	if len(addrs) == 0 && failed {
-		s.failure = errNoNames
+	found := r.addresses(config.Endpoints)
+	s.waiting = found.waiting
+	if len(found.addrs) == 0 {
+		s.failure = found.failure
 	}
-	for _, addr := range addrs {
+	for _, addr := range found.addrs {
 		s.pools = append(s.pools, r.pool(poolKey{addr, tlsHash, config.Protocol}, secure, s.connect))
 	}
 	return s, nil
@@ -237,19 +250,26 @@ func (r *Registry) tlsHash(t *ir.BackendTLS) string {
 	return h
 }
 
-// addresses are the addresses of endpoints, each once and in order. waiting is
-// set while a name has not been resolved for the first time; failed says that
-// one could not be.
-func (r *Registry) addresses(name ir.EndpointsName) (addrs []netip.AddrPort, waiting <-chan struct{}, failed bool) {
+// addresses are those of endpoints.
+type addresses struct {
+	addrs []netip.AddrPort
+	// waiting is set while a name has not been resolved for the first time.
+	waiting <-chan struct{}
+	// failure is what is wrong with a name that has no address.
+	failure *message.Reply
+}
+
+// addresses are the addresses of endpoints, each once and in order.
+func (r *Registry) addresses(name ir.EndpointsName) (found addresses) {
 	e := r.snapshot.Endpoints[name]
 	if e == nil {
-		return nil, nil, false
+		return addresses{}
 	}
 	seen := map[netip.AddrPort]bool{}
 	add := func(a netip.AddrPort) {
 		if !seen[a] {
 			seen[a] = true
-			addrs = append(addrs, a)
+			found.addrs = append(found.addrs, a)
 		}
 	}
 	for _, item := range e.Items {
@@ -257,16 +277,21 @@ func (r *Registry) addresses(name ir.EndpointsName) (addrs []netip.AddrPort, wai
 			add(a)
 			continue
 		}
-		ips, pending := r.names.lookup(item.Address)
-		if pending != nil {
-			waiting = pending
+		answer := r.names.lookup(item.Address)
+		if answer.pending != nil {
+			found.waiting = answer.pending
 		}
-		failed = failed || len(ips) == 0
-		for _, ip := range ips {
+		switch {
+		case answer.forbidden:
+			found.failure = errForbidden
+		case len(answer.addrs) == 0 && found.failure == nil:
+			found.failure = errNoNames
+		}
+		for _, ip := range answer.addrs {
 			add(netip.AddrPortFrom(ip, item.Port))
 		}
 	}
-	return addrs, waiting, failed
+	return found
 }
 
 func (r *Registry) pool(key poolKey, secure *clientTLS, connect time.Duration) *Pool {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -31,28 +32,32 @@ const (
 type resolver struct {
 	ask     Lookup
 	changed func(name string)
+	log     *slog.Logger
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
 	mu    sync.Mutex
 	names map[string]*resolution
+	guard *guard
 }
 
 // resolution is what is known about a name.
 type resolution struct {
-	addrs   []netip.Addr
+	addrs   []netip.Addr // all of the answer, whether they may be used or not
 	version int
 	first   chan struct{} // closed after the first answer, good or bad
 	known   bool
-	cancel  context.CancelFunc
+	// complained is set after it was logged that no address may be used.
+	complained bool
+	cancel     context.CancelFunc
 }
 
-func newResolver(ask Lookup, changed func(string)) *resolver {
+func newResolver(ask Lookup, changed func(string), log *slog.Logger) *resolver {
 	if ask == nil {
 		ask = SystemLookup
 	}
-	r := &resolver{ask: ask, changed: changed, names: map[string]*resolution{}}
+	r := &resolver{ask: ask, changed: changed, log: log, names: map[string]*resolution{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -83,19 +88,42 @@ func (r *resolver) want(names map[string]bool) {
 	}
 }
 
-// lookup is what is known about a name, and what to wait for if that is nothing
-// yet.
-func (r *resolver) lookup(name string) (addrs []netip.Addr, pending <-chan struct{}) {
+// restrict says which addresses are refused from now on.
+func (r *resolver) restrict(g *guard) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.guard = g
+}
+
+// answer is what is known about a name.
+type answer struct {
+	// addrs may be used.
+	addrs []netip.Addr
+	// forbidden says that the name has addresses, and that none may be used.
+	forbidden bool
+	// pending is what to wait for if nothing is known yet.
+	pending <-chan struct{}
+}
+
+// lookup is what is known about a name. Refused addresses are left out here and not
+// when they arrive: which ones are may change at any time.
+func (r *resolver) lookup(name string) (a answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := r.names[name]
 	if res == nil {
-		return nil, nil
+		return answer{}
 	}
 	if !res.known {
-		pending = res.first
+		a.pending = res.first
 	}
-	return res.addrs, pending
+	a.addrs = preferred(r.guard.permitted(res.addrs))
+	a.forbidden = len(a.addrs) == 0 && len(res.addrs) > 0
+	if a.forbidden && !res.complained {
+		res.complained = true
+		r.log.Warn("name of a backend resolves to addresses that are forbidden", "name", name, "addresses", res.addrs)
+	}
+	return a
 }
 
 // version changes whenever what is known about a name does.
@@ -103,7 +131,11 @@ func (r *resolver) version(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if res := r.names[name]; res != nil {
-		return strconv.Itoa(res.version) + strconv.FormatBool(res.known)
+		v := strconv.Itoa(res.version) + strconv.FormatBool(res.known)
+		if r.guard != nil {
+			v += r.guard.version
+		}
+		return v
 	}
 	return ""
 }
@@ -132,7 +164,7 @@ func (r *resolver) follow(ctx context.Context, name string, res *resolution) {
 }
 
 func (r *resolver) take(name string, res *resolution, addrs []netip.Addr, err error) {
-	addrs = preferred(addrs)
+	addrs = ordered(addrs)
 	r.mu.Lock()
 	first := !res.known
 	changed := err == nil && !slices.Equal(addrs, res.addrs)
@@ -150,23 +182,25 @@ func (r *resolver) take(name string, res *resolution, addrs []netip.Addr, err er
 	}
 }
 
+// ordered are the addresses in one order, whichever way they were told.
+func ordered(addrs []netip.Addr) []netip.Addr {
+	all := make([]netip.Addr, len(addrs))
+	for i, a := range addrs {
+		all[i] = a.Unmap()
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}
+
 // preferred are the IPv4 addresses if there are any, else the others: a name
 // with both kinds usually names the same machines twice, and IPv4 is what a
 // network that has only one of them has.
 func preferred(addrs []netip.Addr) []netip.Addr {
-	var v4, v6 []netip.Addr
-	for _, a := range addrs {
-		if a = a.Unmap(); a.Is4() {
-			v4 = append(v4, a)
-		} else {
-			v6 = append(v6, a)
-		}
+	// IPv4 addresses come first in the order.
+	if i := slices.IndexFunc(addrs, netip.Addr.Is6); i > 0 {
+		return addrs[:i]
 	}
-	if len(v4) == 0 {
-		v4 = v6
-	}
-	slices.SortFunc(v4, netip.Addr.Compare)
-	return v4
+	return addrs
 }
 
 // LookupAt asks the name server at an address.

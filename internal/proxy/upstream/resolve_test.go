@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -49,20 +50,20 @@ func TestResolver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{addrs: []string{"2001:db8::1", "192.0.2.2", "192.0.2.1"}}
 		var changes atomic.Int32
-		r := newResolver(d.lookup, func(string) { changes.Add(1) })
+		r := newResolver(d.lookup, func(string) { changes.Add(1) }, slog.New(slog.DiscardHandler))
 		defer r.close()
 		expect := func(when string, wantChanges int32, want ...string) {
 			t.Helper()
 			synctest.Wait()
-			addrs, pending := r.lookup("a.example")
-			if pending != nil {
+			a := r.lookup("a.example")
+			if a.pending != nil {
 				t.Errorf("%s: still waits", when)
 			}
-			if got := fmt.Sprint(addrs); got != fmt.Sprint(want) || changes.Load() != wantChanges {
+			if got := fmt.Sprint(a.addrs); got != fmt.Sprint(want) || changes.Load() != wantChanges {
 				t.Errorf("%s: %s after %d changes, want %s after %d", when, got, changes.Load(), want, wantChanges)
 			}
 		}
-		if _, pending := r.lookup("a.example"); pending != nil {
+		if a := r.lookup("a.example"); a.pending != nil {
 			t.Error("a name that nobody wants is waited for")
 		}
 		names := map[string]bool{"a.example": true}
@@ -97,15 +98,15 @@ func TestResolverFirst(t *testing.T) {
 			time.Sleep(time.Second)
 			return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
 		}
-		r := newResolver(slow, func(string) {})
+		r := newResolver(slow, func(string) {}, slog.New(slog.DiscardHandler))
 		r.want(map[string]bool{"a.example": true})
-		_, pending := r.lookup("a.example")
+		pending := r.lookup("a.example").pending
 		if pending == nil {
 			t.Fatal("nothing to wait for")
 		}
 		<-pending
-		if addrs, _ := r.lookup("a.example"); len(addrs) != 1 {
-			t.Errorf("got %v", addrs)
+		if a := r.lookup("a.example"); len(a.addrs) != 1 {
+			t.Errorf("got %v", a.addrs)
 		}
 		time.Sleep(time.Minute)
 		r.close()

@@ -149,7 +149,7 @@ func (a *assembly) warnOnce(key resource.Key, message string) {
 // is not ours.
 func (a *assembly) gateway(g *gateway, object *gatewayv1.Gateway) {
 	if g == nil {
-		a.warnAboutClass(object)
+		a.noteOrphan(object)
 		return
 	}
 	out := &ir.Gateway{Name: g.name(), Origin: g.origin(), Created: g.object.CreationTimestamp.Time, Addresses: g.addresses}
@@ -171,11 +171,15 @@ func (a *assembly) gateway(g *gateway, object *gatewayv1.Gateway) {
 	}
 }
 
-// warnAboutClass tells the author of a file that nobody will serve the Gateway.
-// In a cluster another controller may.
-func (a *assembly) warnAboutClass(object *gatewayv1.Gateway) {
+// noteOrphan notes a Gateway whose class does not exist. The author of a file is told
+// that nobody will serve it; in a cluster the class may still come, or come back.
+func (a *assembly) noteOrphan(object *gatewayv1.Gateway) {
 	name := string(object.Spec.GatewayClassName)
-	if a.config.Standalone && !a.class(nil, name).exists {
+	if a.class(nil, name).exists {
+		return
+	}
+	a.report.Orphans[resource.KeyOf(object)] = true
+	if a.config.Standalone {
 		a.report.Warn(resource.KeyOf(object), fmt.Sprintf("gatewayClassName: there is no GatewayClass %q; use %s", name, strings.Join(core.BuiltinClasses(), " or ")))
 	}
 }

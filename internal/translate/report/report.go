@@ -25,6 +25,9 @@ type Report struct {
 	Users map[ir.Origin][]Listener
 	// Attached are the accepted ListenerSets of each Gateway.
 	Attached map[resource.Key][]resource.Key
+	// Orphans are the Gateways whose GatewayClass does not exist. Whose they are
+	// nobody can tell, so what they have should stay as it is.
+	Orphans map[resource.Key]bool
 }
 
 // Listener names a listener of a Gateway or of a ListenerSet.
@@ -44,6 +47,7 @@ func New(routes int) *Report {
 		Warnings:     map[resource.Key][]string{},
 		Users:        map[ir.Origin][]Listener{},
 		Attached:     map[resource.Key][]resource.Key{},
+		Orphans:      map[resource.Key]bool{},
 	}
 }
 
