@@ -96,7 +96,7 @@ func written(s *corev1.Service) bool {
 				LoadBalancer map[string]any `json:"f:loadBalancer"`
 			} `json:"f:status"`
 		}
-		if json.Unmarshal(entry.FieldsV1.Raw, &fields) == nil && fields.Status.LoadBalancer["f:ingress"] != nil {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) == nil && fields.Status.LoadBalancer["f:ingress"] != nil {
 			return true
 		}
 	}
