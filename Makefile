@@ -44,7 +44,7 @@ run: build ## a gateway on 127.0.0.1:8000 with backends, to try things with
 	bin/fsm demo
 
 test: ## all tests, with the race detector where it does not change what is measured
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 	$(MAKE) --no-print-directory alloc
 
 alloc: ## that forwarding allocates nothing, which the race detector would hide

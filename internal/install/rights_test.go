@@ -316,7 +316,7 @@ func TestNoMoreRights(t *testing.T) {
 		{"create", "secrets", "shop", ""}, {"patch", "secrets", "fsm-system", "fsm-ca-bundle"}, {"delete", "secrets", "fsm-system", "fsm-ca-bundle"},
 		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
 		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
-		{"bind", "rbac.authorization.k8s.io/clusterroles", "", ""}, {"impersonate", "users", "", ""}, {"get", "nodes", "", ""},
+		{"bind", "rbac.authorization.k8s.io/clusterroles", "", ""}, {"impersonate", "users", "", ""}, {"get", "nodes/proxy", "", ""}, {"patch", "nodes", "", ""},
 		{"patch", "apiextensions.k8s.io/customresourcedefinitions", "", ""}, {"patch", "config.flomesh.io/meshconfigs", "fsm-system", "fsm-mesh-config"},
 		{"update", "admissionregistration.k8s.io/validatingwebhookconfigurations", "", "somebody-else's"},
 		{"create", "admissionregistration.k8s.io/validatingwebhookconfigurations", "", ""}, {"update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"},

@@ -40,7 +40,7 @@ func TestServiceLB(t *testing.T) {
 	l.check(l.ApplyStatus(l.ctx, "test", balancingNode+"status: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n"))
 	l.check(l.install(l.options("fsm-system")))
 	l.operate("fsm-system")
-	if l.may("patch", "services/status", "balanced", "web") || l.may("list", "nodes", "", "") {
+	if l.may("patch", "services/status", "balanced", "web") || l.may("create", "apps/daemonsets", servicelb.Namespace, "") {
 		t.Error("there are rights that nobody needs")
 	}
 	l.check(l.fsm.Switch(l.ctx, install.ServiceLB, true, l.options("fsm-system")))
