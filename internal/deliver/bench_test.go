@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fsm/internal/deliver"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -13,7 +14,7 @@ import (
 func BenchmarkEdit(b *testing.B) {
 	for _, routes := range []int{100, 5000} {
 		b.Run(fmt.Sprintf("routes=%d", routes), func(b *testing.B) {
-			c := start(b, newCA(b, 0), "", deliver.ServerConfig{Beat: deliver.Beat})
+			c := start(b, identitytest.Open(b, &identitytest.Store{}, 0), "", deliver.ServerConfig{Beat: deliver.Beat})
 			p := c.connect(b, gatewayID, nil)
 			var many []string
 			for i := range routes {

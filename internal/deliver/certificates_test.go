@@ -12,12 +12,13 @@ import (
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 )
 
 // TestCertificate: a proxy that has nothing but a token and the roots gets a
 // certificate, and with it a stream.
 func TestCertificate(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	authority := c.authority("token of web\n")
 	r := identity.NewRenewer(identity.RenewerConfig{
 		ID: gatewayID, Request: authority.Request,
@@ -52,7 +53,7 @@ func (c *controller) authority(token string) deliver.Authority {
 // token's, a hundred times of a hundred.
 func TestCertificateRefused(t *testing.T) {
 	broken := errors.New("no API server")
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{
 		Authenticate: func(ctx context.Context, token string) (identity.ID, error) {
 			switch token {
 			case "any":
@@ -114,7 +115,7 @@ func TestCertificateRefused(t *testing.T) {
 // and the figures have all.
 func TestRefusalsAreCounted(t *testing.T) {
 	var text lines
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Log: slog.New(slog.NewTextHandler(&text, nil))})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Log: slog.New(slog.NewTextHandler(&text, nil))})
 	for range 20 {
 		for _, token := range []string{"gone", "token of web"} {
 			if status, err := c.post(t, "/v1/certificates", identity.Side{}, "no request", "Bearer "+token); err != nil || status == http.StatusOK {
@@ -153,7 +154,7 @@ func (l *lines) with(part string) int {
 
 // TestRequestProblems: the proxy's own log says what is wrong.
 func TestRequestProblems(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	if _, err := c.authority("x").Request(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "401 Unauthorized: token is not valid") {
 		t.Errorf("for a false token: %v", err)
 	}
@@ -162,7 +163,7 @@ func TestRequestProblems(t *testing.T) {
 	if _, err := unreadable.Request(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("without a token: %v", err)
 	}
-	foreign := start(t, newCA(t, 0), "", deliver.ServerConfig{}).authority("token of web")
+	foreign := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{}).authority("token of web")
 	foreign.URL = c.url()
 	if _, err := foreign.Request(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "verify peer") {
 		t.Errorf("a controller of a foreign authority: %v", err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fsm/internal/deliver"
+	"fsm/internal/identity/identitytest"
 )
 
 const (
@@ -161,7 +162,7 @@ func TestFutureFields(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("stream", func(t *testing.T) {
-		c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+		c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 		c.Publish(mesh("/a"))
 		for i := range 5 {
 			p := c.connect(t, gateway(fmt.Sprint("g", i)), nil)

@@ -2,8 +2,6 @@ package deliver_test
 
 import (
 	"context"
-	"crypto/tls"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -16,6 +14,7 @@ import (
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -25,7 +24,7 @@ const (
 	quick = 100 * time.Millisecond
 )
 
-const trustDomain = "cluster.local"
+const trustDomain = identitytest.TrustDomain
 
 var (
 	controllerID = identity.ID{TrustDomain: trustDomain, Role: identity.Controller, Namespace: "fsm-system", Name: "fsm-controller"}
@@ -34,53 +33,6 @@ var (
 
 func gateway(name string) identity.ID {
 	return identity.ID{TrustDomain: trustDomain, Role: identity.Gateway, Namespace: "shop", Name: name}
-}
-
-// memory is a store of an authority.
-type memory struct {
-	mu   sync.Mutex
-	kept *identity.Material
-}
-
-func (m *memory) Load(context.Context) (identity.Material, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.kept == nil {
-		return identity.Material{}, fs.ErrNotExist
-	}
-	return *m.kept, nil
-}
-
-func (m *memory) Create(_ context.Context, kept identity.Material) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.kept != nil {
-		return fs.ErrExist
-	}
-	m.kept = &kept
-	return nil
-}
-
-func newCA(t testing.TB, lifetime time.Duration) *identity.CA {
-	t.Helper()
-	ca, err := identity.OpenCA(t.Context(), identity.CAConfig{TrustDomain: trustDomain, Store: &memory{}, LeafLifetime: lifetime})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
-}
-
-// certificate gets a certificate from an authority, as the process of id would.
-func certificate(t testing.TB, ca *identity.CA, id identity.ID) func() (*tls.Certificate, error) {
-	t.Helper()
-	r := identity.NewRenewer(identity.RenewerConfig{
-		ID:      id,
-		Request: func(_ context.Context, request []byte) ([]byte, error) { return ca.Sign(request, id) },
-		Failed:  func(err error, _ time.Duration) { t.Error(err) },
-	})
-	background(t, r.Run)
-	<-r.Ready()
-	return r.Certificate
 }
 
 // background runs something until the test ends, or the function that is returned
@@ -99,7 +51,7 @@ func background(t testing.TB, run func(context.Context)) (stop func()) {
 
 // side is a peer with a certificate of the authority.
 func side(t testing.TB, ca *identity.CA, id identity.ID, accept func(identity.ID) error) identity.Side {
-	return identity.Side{Certificate: certificate(t, ca, id), Trust: identity.TrustBundle(ca.Bundle()), Accept: accept}
+	return identity.Side{Certificate: identitytest.Certificate(t, ca, id), Trust: identity.TrustBundle(ca.Bundle()), Accept: accept}
 }
 
 // testLog writes a log to the test's.

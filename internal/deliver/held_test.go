@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fsm/internal/deliver"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -49,7 +50,7 @@ func TestNothing(t *testing.T) {
 
 // TestNothingIsSaid: that nothing is delivered to a proxy is said about it.
 func TestNothingIsSaid(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Project: func(*ir.Mesh, deliver.Scope) *ir.Snapshot { return nil }})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Project: func(*ir.Mesh, deliver.Scope) *ir.Snapshot { return nil }})
 	c.Publish(mesh("/a"))
 	p := c.connect(t, gatewayID, nil)
 	eventually(t, "the proxy is left with what it has", func() bool {

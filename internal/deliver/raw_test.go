@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 )
 
 // rawProxy speaks the wire by hand.
@@ -157,7 +158,7 @@ type rawStream struct {
 
 func newRawController(t testing.TB) *rawController {
 	t.Helper()
-	ca := newCA(t, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -25,7 +26,7 @@ func TestReconnect(t *testing.T) {
 	changed := slices.Clone(many)
 	changed[500] = "/changed"
 
-	ca := newCA(t, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	answers := make(chan deliver.Answer, 10)
 	config := deliver.ServerConfig{Answered: func(a deliver.Answer) { answers <- a }}
 	first := start(t, ca, "", config)
@@ -66,7 +67,7 @@ func TestReconnect(t *testing.T) {
 // TestDifference: an edit of one route in a table of thousands leaves the others as
 // they are in the proxy.
 func TestDifference(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	p := c.connect(t, gatewayID, nil)
 	c.Publish(mesh("/a", "/b", "/c"))
 	before := receive(t, "snapshot", p.applied)
@@ -85,7 +86,7 @@ func TestDifference(t *testing.T) {
 func TestStates(t *testing.T) {
 	goOn := make(chan struct{})
 	changes := make(chan struct{}, 100)
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Changed: func() { changes <- struct{}{} }})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Changed: func() { changes <- struct{}{} }})
 	failure := ir.Failure{Resource: "tcp/:t", Reason: "PortUnavailable"}
 	p := c.connect(t, gatewayID, func(s *ir.Snapshot) ir.Ack {
 		<-goOn
@@ -129,7 +130,7 @@ func TestStates(t *testing.T) {
 // TestTenants: a proxy gets what is meant for its identity, whatever it says about
 // itself.
 func TestTenants(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{
 		Project: func(m *ir.Mesh, scope deliver.Scope) *ir.Snapshot {
 			own := ir.NewMesh()
 			name := ir.TableName(scope.ID.Name)
@@ -154,10 +155,12 @@ func TestTenants(t *testing.T) {
 // TestWhoMayStream: only proxies with a certificate of the own authority that is
 // still good get a stream.
 func TestWhoMayStream(t *testing.T) {
-	ca, foreign := newCA(t, 0), newCA(t, 0)
+	ca, foreign := identitytest.Open(t, &identitytest.Store{}, 0), identitytest.Open(t, &identitytest.Store{}, 0)
 	c := start(t, ca, "", deliver.ServerConfig{})
 	c.Publish(mesh("/a"))
-	of := func(ca *identity.CA, id identity.ID) func() (*tls.Certificate, error) { return certificate(t, ca, id) }
+	of := func(ca *identity.CA, id identity.ID) func() (*tls.Certificate, error) {
+		return identitytest.Certificate(t, ca, id)
+	}
 	tests := []struct {
 		name        string
 		certificate func() (*tls.Certificate, error)
@@ -180,7 +183,7 @@ func TestWhoMayStream(t *testing.T) {
 
 // TestPeers: only another replica of the controller may tell about its proxies.
 func TestPeers(t *testing.T) {
-	ca := newCA(t, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	var told atomic.Int32
 	c := start(t, ca, "", deliver.ServerConfig{Peers: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		told.Add(1)
@@ -207,7 +210,7 @@ func TestPeers(t *testing.T) {
 // TestCertificateExpires: a stream does not outlive the certificate that it began
 // with, and goes on with the next one.
 func TestCertificateExpires(t *testing.T) {
-	ca := newCA(t, 3*time.Second)
+	ca := identitytest.Open(t, &identitytest.Store{}, 3*time.Second)
 	c := start(t, ca, "", deliver.ServerConfig{})
 	c.Publish(mesh("/a"))
 	p := c.connect(t, gatewayID, nil)

@@ -11,6 +11,7 @@ import (
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -20,7 +21,7 @@ func (c *controller) rawSide(t testing.TB) identity.Side {
 
 // TestHelloRefused: who does not begin as agreed gets no stream, and is told why.
 func TestHelloRefused(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	of := c.rawSide(t)
 	for name, first := range map[string]string{
 		"not JSON":          "hello",
@@ -41,7 +42,7 @@ func TestHelloRefused(t *testing.T) {
 
 // TestPlainHTTP: nothing is served without TLS.
 func TestPlainHTTP(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	response, err := http.Post("http://"+c.addr+"/v1/stream", "", strings.NewReader(hello))
 	if err == nil {
 		_ = response.Body.Close()
@@ -56,7 +57,7 @@ func TestPlainHTTP(t *testing.T) {
 // version.
 func TestRejected(t *testing.T) {
 	answers := make(chan deliver.Answer, 10)
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Answered: func(a deliver.Answer) { answers <- a }})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Answered: func(a deliver.Answer) { answers <- a }})
 	p := c.raw(t, c.rawSide(t), hello)
 	c.Publish(mesh("/a"))
 	first := version(p.update())
@@ -102,7 +103,7 @@ func TestRejected(t *testing.T) {
 
 // TestOneAtATime: there is no second update before the first one is answered.
 func TestOneAtATime(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Beat: 2 * quick})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Beat: 2 * quick})
 	p := c.raw(t, c.rawSide(t), hello)
 	c.Publish(mesh("/a"))
 	first := version(p.update())
@@ -127,7 +128,7 @@ const patience = 3
 // TestMisbehaviour: a proxy that says what it should not loses its stream, and the
 // others do not notice.
 func TestMisbehaviour(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	c.Publish(mesh("/a"))
 	other := c.connect(t, gateway("other"), nil)
 	receive(t, "snapshot", other.applied)
@@ -155,7 +156,7 @@ func TestMisbehaviour(t *testing.T) {
 // TestSilentProxy: a proxy that says nothing, or does not take what it is sent, loses
 // its stream; the others are served in the meantime.
 func TestSilentProxy(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Beat: quick})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Beat: quick})
 	other := c.connect(t, gateway("other"), nil)
 	of := c.rawSide(t)
 	silent := c.raw(t, of, hello)
@@ -181,7 +182,7 @@ func TestSilentProxy(t *testing.T) {
 // know it are served as usual.
 func TestUnknownFilter(t *testing.T) {
 	answers := make(chan deliver.Answer, 10)
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{Answered: func(a deliver.Answer) { answers <- a }})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{Answered: func(a deliver.Answer) { answers <- a }})
 	m := mesh("/a", "/b")
 	with := *m.Tables["t"].Routes[1]
 	with.Filters = ir.Filters{&ir.CORS{AllowOrigins: []string{"*"}}}
@@ -211,7 +212,7 @@ func TestFleet(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var mu sync.Mutex
 	answered := map[*ir.Mesh]int{}
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{
 		Beat: 30 * time.Second, // the proxies here say no more than they have to
 		Answered: func(a deliver.Answer) {
 			mu.Lock()
@@ -289,7 +290,7 @@ func TestFleet(t *testing.T) {
 // TestEncodingsAreBounded: what is kept is bounded, and what was dropped is made
 // again.
 func TestEncodingsAreBounded(t *testing.T) {
-	c := start(t, newCA(t, 0), "", deliver.ServerConfig{})
+	c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{})
 	c.LimitEncodings(4 << 10)
 	var many []string
 	for i := range 200 {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fsm/internal/deliver"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 )
 
@@ -29,7 +30,7 @@ var deliveries = []struct {
 		return l.Publish
 	}},
 	{"network", func(t *testing.T, e ends) func(*ir.Mesh) {
-		c := start(t, newCA(t, 0), "", deliver.ServerConfig{
+		c := start(t, identitytest.Open(t, &identitytest.Store{}, 0), "", deliver.ServerConfig{
 			Project:  func(m *ir.Mesh, _ deliver.Scope) *ir.Snapshot { return e.project(m) },
 			Answered: func(a deliver.Answer) { e.answered(a.Mesh, a.Ack) },
 		})

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 )
 
 func ecdsaKey(t testing.TB, curve elliptic.Curve) crypto.Signer {
@@ -56,7 +57,7 @@ var webURI = uri("spiffe://cluster.local/ns/shop/gateway/web")
 // TestSign: an honest request gets a certificate for the name, for the uses of its
 // role, for a day, and for nothing else.
 func TestSign(t *testing.T) {
-	ca := open(t, &memory{}, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	roots, err := identity.ParseRoots(ca.Bundle())
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +110,7 @@ func TestSign(t *testing.T) {
 // TestRefuse: whatever asks for something else than exactly the name that its
 // sender has proved to have is refused.
 func TestRefuse(t *testing.T) {
-	ca := open(t, &memory{}, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	good := func() *x509.CertificateRequest { return &x509.CertificateRequest{URIs: []*url.URL{webURI}} }
 	with := func(change func(*x509.CertificateRequest)) *x509.CertificateRequest {
 		r := good()
@@ -182,7 +183,7 @@ func TestRefuse(t *testing.T) {
 // TestRefuseTexts: what is not one clean request is refused, and so is every request
 // of somebody who is nobody.
 func TestRefuseTexts(t *testing.T) {
-	ca := open(t, &memory{}, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	honest := request(t, &x509.CertificateRequest{URIs: []*url.URL{webURI}}, ecdsaKey(t, elliptic.P256()))
 	if _, err := ca.Sign(honest, gatewayID); err != nil {
 		t.Fatalf("the honest request: %v", err)
@@ -218,20 +219,20 @@ func TestRefuseTexts(t *testing.T) {
 // TestOpenCA: the root survives restarts, and controllers that start at once agree
 // on one.
 func TestOpenCA(t *testing.T) {
-	store := &memory{}
+	store := &identitytest.Store{}
 	bundles := make([][]byte, 8)
 	var wg sync.WaitGroup
 	for i := range bundles {
-		wg.Go(func() { bundles[i] = open(t, store, 0).Bundle() })
+		wg.Go(func() { bundles[i] = identitytest.Open(t, store, 0).Bundle() })
 	}
 	wg.Wait()
 	for _, b := range bundles {
-		if !bytes.Equal(b, store.kept.Certificate) {
+		if !bytes.Equal(b, store.Kept.Certificate) {
 			t.Errorf("an authority has another root")
 		}
 	}
-	if store.created != 1 {
-		t.Errorf("%d roots were made", store.created)
+	if store.Created != 1 {
+		t.Errorf("%d roots were made", store.Created)
 	}
 	root := leaf(t, bundles[0])
 	if life := time.Until(root.NotAfter); life < identity.RootLifetime-time.Hour || !root.IsCA || !root.MaxPathLenZero {
@@ -242,23 +243,23 @@ func TestOpenCA(t *testing.T) {
 // TestOpenCAProblems: a store that has something else than a root is not
 // overwritten.
 func TestOpenCAProblems(t *testing.T) {
-	good, other := &memory{}, &memory{}
-	open(t, good, 0)
-	open(t, other, 0)
+	good, other := &identitytest.Store{}, &identitytest.Store{}
+	identitytest.Open(t, good, 0)
+	identitytest.Open(t, other, 0)
 	tests := map[string]identity.Material{
 		"nothing in it":     {},
-		"no key":            {Certificate: good.kept.Certificate},
-		"another's key":     {Certificate: good.kept.Certificate, Key: other.kept.Key},
-		"two certificates":  {Certificate: slices.Concat(good.kept.Certificate, other.kept.Certificate), Key: good.kept.Key},
-		"broken other root": {Certificate: good.kept.Certificate, Key: good.kept.Key, Others: []byte("x")},
+		"no key":            {Certificate: good.Kept.Certificate},
+		"another's key":     {Certificate: good.Kept.Certificate, Key: other.Kept.Key},
+		"two certificates":  {Certificate: slices.Concat(good.Kept.Certificate, other.Kept.Certificate), Key: good.Kept.Key},
+		"broken other root": {Certificate: good.Kept.Certificate, Key: good.Kept.Key, Others: []byte("x")},
 	}
 	for name, m := range tests {
 		t.Run(name, func(t *testing.T) {
-			store := &memory{kept: &m}
+			store := &identitytest.Store{Kept: &m}
 			if _, err := identity.OpenCA(t.Context(), identity.CAConfig{TrustDomain: trustDomain, Store: store}); err == nil {
 				t.Error("it opens")
 			}
-			if store.created != 0 {
+			if store.Created != 0 {
 				t.Error("it was overwritten")
 			}
 		})
@@ -279,7 +280,7 @@ func (unreachable) Create(context.Context, identity.Material) error { return err
 
 // TestLeafLifetime: another lifetime counts from then on.
 func TestLeafLifetime(t *testing.T) {
-	ca := open(t, &memory{}, 0)
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	ca.SetLeafLifetime(2 * time.Hour)
 	chain, err := ca.Sign(request(t, &x509.CertificateRequest{URIs: []*url.URL{uri(gatewayID.String())}}, ecdsaKey(t, elliptic.P256())), gatewayID)
 	if err != nil {

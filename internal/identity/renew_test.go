@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 )
 
 // TestRenewal: there is a new certificate with a new key each time that about half
 // of the old one's life is over.
 func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca := open(t, &memory{}, 24*time.Hour)
+		ca := identitytest.Open(t, &identitytest.Store{}, 24*time.Hour)
 		var at []time.Time
 		keys := map[string]bool{}
 		r := identity.NewRenewer(identity.RenewerConfig{
@@ -71,7 +72,7 @@ func TestRenewal(t *testing.T) {
 // in use.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, other := open(t, &memory{}, time.Hour), open(t, &memory{}, time.Hour)
+		ca, other := identitytest.Open(t, &identitytest.Store{}, time.Hour), identitytest.Open(t, &identitytest.Store{}, time.Hour)
 		answers := []func(request []byte) ([]byte, error){
 			func([]byte) ([]byte, error) { return nil, errUnreachable },
 			func([]byte) ([]byte, error) { return []byte("hello"), nil },

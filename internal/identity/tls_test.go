@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 )
 
 // shake connects a client with a server, and returns what each of them says to it.
@@ -38,13 +39,13 @@ func shake(t *testing.T, client, server *tls.Config) (clientErr, serverErr error
 
 // TestTLS: both ends know each other by name, and accept nobody else.
 func TestTLS(t *testing.T) {
-	store := &memory{}
-	ca, foreign := open(t, store, 0), open(t, &memory{}, 0)
-	brief := open(t, store, 2*time.Second) // notAfter has whole seconds
+	store := &identitytest.Store{}
+	ca, foreign := identitytest.Open(t, store, 0), identitytest.Open(t, &identitytest.Store{}, 0)
+	brief := identitytest.Open(t, store, 2*time.Second) // notAfter has whole seconds
 	trust := identity.TrustBundle(ca.Bundle())
 	isController, isOurs := identity.Has(trustDomain, identity.Controller), identity.In(trustDomain)
-	server := identity.Side{Certificate: certificate(t, ca, controllerID), Trust: trust, Accept: isOurs}
-	client := identity.Side{Certificate: certificate(t, ca, gatewayID), Trust: trust, Accept: isController}
+	server := identity.Side{Certificate: identitytest.Certificate(t, ca, controllerID), Trust: trust, Accept: isOurs}
+	client := identity.Side{Certificate: identitytest.Certificate(t, ca, gatewayID), Trust: trust, Accept: isController}
 	expired := expiring(t, brief, gatewayID)
 	expiredServer := expiring(t, brief, controllerID)
 	tests := []struct {
@@ -54,12 +55,12 @@ func TestTLS(t *testing.T) {
 	}{
 		{"as it should be", client, server, true, true},
 		{"client without certificate", identity.Side{Trust: trust, Accept: isController}, server, true, true},
-		{"client of a foreign authority", identity.Side{Certificate: certificate(t, foreign, gatewayID), Trust: trust, Accept: isController}, server, true, false},
+		{"client of a foreign authority", identity.Side{Certificate: identitytest.Certificate(t, foreign, gatewayID), Trust: trust, Accept: isController}, server, true, false},
 		{"expired client", identity.Side{Certificate: expired, Trust: trust, Accept: isController}, server, true, false},
-		{"server of a foreign authority", client, identity.Side{Certificate: certificate(t, foreign, controllerID), Trust: trust, Accept: isOurs}, false, false},
+		{"server of a foreign authority", client, identity.Side{Certificate: identitytest.Certificate(t, foreign, controllerID), Trust: trust, Accept: isOurs}, false, false},
 		{"expired server", client, identity.Side{Certificate: expiredServer, Trust: trust, Accept: isOurs}, false, false},
-		{"a sidecar as controller", client, identity.Side{Certificate: certificate(t, ca, sidecarID), Trust: trust, Accept: isOurs}, false, false},
-		{"a gateway as server", client, identity.Side{Certificate: certificate(t, ca, gatewayID), Trust: trust, Accept: isOurs}, false, false},
+		{"a sidecar as controller", client, identity.Side{Certificate: identitytest.Certificate(t, ca, sidecarID), Trust: trust, Accept: isOurs}, false, false},
+		{"a gateway as server", client, identity.Side{Certificate: identitytest.Certificate(t, ca, gatewayID), Trust: trust, Accept: isOurs}, false, false},
 		{"server of another trust domain", identity.Side{Certificate: client.Certificate, Trust: trust, Accept: identity.Has("other", identity.Controller)}, server, false, false},
 		{"client of another trust domain", client, identity.Side{Certificate: server.Certificate, Trust: trust, Accept: identity.In("other")}, true, false},
 		{"client whose roots cannot be read", identity.Side{Trust: identity.TrustFile("/does/not/exist"), Accept: isController}, server, false, false},
@@ -80,7 +81,7 @@ func TestTLS(t *testing.T) {
 // expiring is a certificate that is no longer good.
 func expiring(t *testing.T, ca *identity.CA, id identity.ID) func() (*tls.Certificate, error) {
 	t.Helper()
-	c, err := certificate(t, ca, id)()
+	c, err := identitytest.Certificate(t, ca, id)()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func expiring(t *testing.T, ca *identity.CA, id identity.ID) func() (*tls.Certif
 // TestRootRotation: while a root is replaced, certificates of both are good with
 // a bundle of both, and a new bundle in the file counts from the next connection.
 func TestRootRotation(t *testing.T) {
-	before, after := open(t, &memory{}, 0), open(t, &memory{}, 0)
+	before, after := identitytest.Open(t, &identitytest.Store{}, 0), identitytest.Open(t, &identitytest.Store{}, 0)
 	file := filepath.Join(t.TempDir(), "ca.crt")
 	write := func(bundle []byte) {
 		if err := os.WriteFile(file, bundle, 0o600); err != nil {
@@ -103,8 +104,8 @@ func TestRootRotation(t *testing.T) {
 	trust := identity.TrustFile(file)
 	connects := func(server, client *identity.CA) bool {
 		clientErr, serverErr := shake(t,
-			identity.ClientTLS(identity.Side{Certificate: certificate(t, client, gatewayID), Trust: trust, Accept: identity.In(trustDomain)}),
-			identity.ServerTLS(identity.Side{Certificate: certificate(t, server, controllerID), Trust: trust, Accept: identity.In(trustDomain)}))
+			identity.ClientTLS(identity.Side{Certificate: identitytest.Certificate(t, client, gatewayID), Trust: trust, Accept: identity.In(trustDomain)}),
+			identity.ServerTLS(identity.Side{Certificate: identitytest.Certificate(t, server, controllerID), Trust: trust, Accept: identity.In(trustDomain)}))
 		return clientErr == nil && serverErr == nil
 	}
 	write(before.Bundle())

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
@@ -35,54 +34,25 @@ func TestMain(m *testing.M) {
 
 // lab is a cluster with one node on which tests make pods.
 type lab struct {
-	t      *testing.T
-	ctx    context.Context
-	client kubernetes.Interface
-	node   *inspecttest.Node
+	*cluster.Session
 	*inspect.Cluster
+	node *inspecttest.Node
 }
 
 func newLab(t *testing.T, namespace string) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	l := &lab{t: t, ctx: ctx}
+	l := &lab{Session: shared.Session(t)}
 	var err error
-	l.client, err = kubernetes.NewForConfig(c.Admin())
-	l.check(err)
-	l.Cluster, err = inspect.New(c.Admin())
-	l.check(err)
-	_, err = l.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	l.check(err)
-	l.eventually(func() error {
-		_, err := l.client.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
+	l.Cluster, err = inspect.New(shared.Admin())
+	l.Check(err)
+	_, err = l.Kube.CoreV1().Namespaces().Create(l.Ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	l.Check(err)
+	l.Eventually("the namespace can have pods", func() error {
+		_, err := l.Kube.CoreV1().ServiceAccounts(namespace).Get(l.Ctx, "default", metav1.GetOptions{})
 		return err
 	})
-	l.node = inspecttest.Start(t, l.client, namespace)
+	l.node = inspecttest.Start(t, l.Kube, namespace)
 	return l
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// eventually waits until a state is there.
-func (l *lab) eventually(holds func() error) {
-	l.t.Helper()
-	for {
-		err := holds()
-		if err == nil {
-			return
-		}
-		if l.ctx.Err() != nil {
-			l.t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // serve answers each path with a text.
@@ -95,7 +65,7 @@ func (l *lab) serve(answers map[string]string) (address string) {
 		}
 		fmt.Fprint(w, text)
 	}))
-	l.t.Cleanup(s.Close)
+	l.T.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
@@ -116,12 +86,12 @@ func TestGet(t *testing.T) {
 	l.node.Pod(waiting, nil)
 
 	for path, want := range map[string]string{"stats": large, "config_dump?format=text": "lines", "nothing": "no such path\n"} {
-		a, err := l.Get(l.ctx, inspect.Pod{Namespace: "get", Name: "proxy", Port: 15000}, path)
-		l.check(err)
+		a, err := l.Get(l.Ctx, inspect.Pod{Namespace: "get", Name: "proxy", Port: 15000}, path)
+		l.Check(err)
 		text := &strings.Builder{}
 		_, err = io.Copy(text, a)
-		l.check(err)
-		l.check(a.Close())
+		l.Check(err)
+		l.Check(a.Close())
 		if text.String() != want || (a.Status == 404) != (path == "nothing") {
 			t.Errorf("%s: status %d, %d bytes, want %d", path, a.Status, text.Len(), len(want))
 		}
@@ -134,7 +104,7 @@ func TestGet(t *testing.T) {
 		{inspect.Pod{Namespace: "get", Name: "waiting", Port: 15000}, "ask pod get/waiting for stats: ImagePullBackOff: not found"},
 		{inspect.Pod{Namespace: "get", Name: "none", Port: 15000}, `pods "none" not found`},
 	} {
-		if _, err := l.Get(l.ctx, test.pod, "stats"); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := l.Get(l.Ctx, test.pod, "stats"); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
 	}
@@ -150,7 +120,7 @@ func TestGetEnds(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	l.node.Pod(pod("ends", "proxy", "fsm-gateway"), map[uint16]string{15000: strings.TrimPrefix(s.URL, "http://")})
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(l.Ctx)
 	go func() {
 		<-asked
 		cancel()
@@ -164,7 +134,7 @@ func TestGetEnds(t *testing.T) {
 // controllers once, and the pods that no controller knows.
 func TestProxies(t *testing.T) {
 	l := newLab(t, "fleet")
-	if _, err := l.Proxies(l.ctx, "fleet"); err == nil || !strings.Contains(err.Error(), "no controller in namespace fleet: install with 'fsm install'") {
+	if _, err := l.Proxies(l.Ctx, "fleet"); err == nil || !strings.Contains(err.Error(), "no controller in namespace fleet: install with 'fsm install'") {
 		t.Errorf("without controllers: %v", err)
 	}
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
@@ -185,8 +155,8 @@ func TestProxies(t *testing.T) {
 	lost.Labels["gateway.networking.k8s.io/gateway-name"] = "web"
 	l.node.Pod(lost, nil)
 
-	got, err := l.Proxies(l.ctx, "fleet")
-	l.check(err)
+	got, err := l.Proxies(l.Ctx, "fleet")
+	l.Check(err)
 	want := []inspect.Proxy{
 		{Gateway: "web", Pod: "lost", State: inspect.Disconnected, Why: "no controller knows it; see its log with kubectl logs"},
 		{Gateway: "web", Pod: "moved", State: deliver.Rejected, Why: "does not parse", Failures: rejected.Failures, Version: "v2", Ready: true, Connections: 2, Controller: "two", Connected: at(2)},
@@ -198,7 +168,7 @@ func TestProxies(t *testing.T) {
 
 	// A controller that does not answer is an error beside what the others know.
 	l.node.Pod(pod("fleet", "three", "fsm-controller"), nil)
-	got, err = l.Proxies(l.ctx, "fleet")
+	got, err = l.Proxies(l.Ctx, "fleet")
 	if err == nil || !strings.Contains(err.Error(), "ask pod fleet/three for proxies: ") || len(got) != 3 {
 		t.Errorf("got %v with %d proxies", err, len(got))
 	}
@@ -206,8 +176,8 @@ func TestProxies(t *testing.T) {
 
 // controller makes the pod of one that knows proxies.
 func (l *lab) controller(namespace, name string, proxies ...deliver.Proxy) {
-	l.t.Helper()
+	l.T.Helper()
 	text, err := json.Marshal(proxies)
-	l.check(err)
+	l.Check(err)
 	l.node.Pod(pod(namespace, name, "fsm-controller"), map[uint16]string{inspect.ControllerPort: l.serve(map[string]string{"/proxies": string(text)})})
 }

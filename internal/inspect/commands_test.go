@@ -25,9 +25,9 @@ type result struct {
 }
 
 func (l *lab) fsm(args ...string) result {
-	l.t.Helper()
+	l.T.Helper()
 	var out, errs bytes.Buffer
-	code := cli.Main(l.ctx, args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	code := cli.Main(l.Ctx, args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 	return result{code, out.String(), errs.String()}
 }
 
@@ -48,7 +48,7 @@ func (r result) wants(t *testing.T, code int, texts ...string) {
 func commandLab(t *testing.T, namespace string) *lab {
 	l := newLab(t, namespace)
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	l.check(shared.WriteKubeconfig(kubeconfig, "admin"))
+	l.Check(shared.WriteKubeconfig(kubeconfig, "admin"))
 	t.Setenv("KUBECONFIG", kubeconfig)
 	t.Setenv("KUBECACHEDIR", t.TempDir())
 	return l
@@ -103,10 +103,10 @@ func TestProxyGet(t *testing.T) {
 func TestBugReport(t *testing.T) {
 	l := commandLab(t, "report")
 	const key, password = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----", "correct-horse"
-	_, err := l.client.CoreV1().Secrets("report").Create(l.ctx, &corev1.Secret{
+	_, err := l.Kube.CoreV1().Secrets("report").Create(l.Ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "credentials"}, StringData: map[string]string{"key": "a-secret-value"},
 	}, metav1.CreateOptions{})
-	l.check(err)
+	l.Check(err)
 	l.controller("report", "controller")
 	proxy := pod("report", "web-1", "fsm-gateway")
 	proxy.Annotations = map[string]string{"note": "password=" + password}
@@ -142,17 +142,17 @@ func TestBugReport(t *testing.T) {
 }
 
 func (l *lab) unzip(path string) map[string]string {
-	l.t.Helper()
+	l.T.Helper()
 	r, err := zip.OpenReader(path)
-	l.check(err)
+	l.Check(err)
 	defer r.Close()
 	files := map[string]string{}
 	for _, f := range r.File {
 		in, err := f.Open()
-		l.check(err)
+		l.Check(err)
 		text, err := io.ReadAll(in)
-		l.check(err)
-		l.check(in.Close())
+		l.Check(err)
+		l.Check(in.Close())
 		files[f.Name] = string(text)
 	}
 	return files

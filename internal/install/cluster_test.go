@@ -21,32 +21,32 @@ import (
 func TestLife(t *testing.T) {
 	l := newLab(t)
 	// Pods that do not pass the restricted standard are not made there.
-	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: life, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"))
+	l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: life, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"))
 	l.kubelet("life")
-	l.check(l.install(l.options("life", "fsm.fsmGateway.enabled=true", "fsm.controllerLogLevel=debug")))
+	l.Check(l.install(l.options("life", "fsm.fsmGateway.enabled=true", "fsm.controllerLogLevel=debug")))
 	if !l.heard("fsm-controller: done") {
 		t.Error("the end of the wait is not said")
 	}
 	if d := l.deployment("life"); d.ready != 1 || !strings.Contains(d.args, "--log-level=debug") {
 		t.Errorf("got %+v", d)
 	}
-	meshes, err := l.fsm.Meshes(l.ctx)
-	l.check(err)
+	meshes, err := l.fsm.Meshes(l.Ctx)
+	l.Check(err)
 	if len(meshes) != 1 || meshes[0].Name != "fsm" || meshes[0].Namespace != "life" || meshes[0].Version != "v1.0.0" {
 		t.Errorf("got %+v", meshes)
 	}
 
-	l.check(l.fsm.Upgrade(l.ctx, l.options("life", "fsm.fsmController.replicaCount=2")))
+	l.Check(l.fsm.Upgrade(l.Ctx, l.options("life", "fsm.fsmController.replicaCount=2")))
 	if d := l.deployment("life"); d.ready != 2 || !strings.Contains(d.args, "--log-level=debug") {
 		t.Errorf("after the upgrade: %+v", d)
 	}
-	_, err = l.client.RbacV1().ClusterRoles().Get(l.ctx, "fsm-controller-gateway", metav1.GetOptions{})
-	l.check(err)
+	_, err = l.Kube.RbacV1().ClusterRoles().Get(l.Ctx, "fsm-controller-gateway", metav1.GetOptions{})
+	l.Check(err)
 
 	removal := install.Removal{Mesh: "fsm", Namespace: "life", Say: l.say}
-	l.check(l.fsm.Uninstall(l.ctx, removal))
-	l.check(l.fsm.Uninstall(l.ctx, removal)) // what is gone already is fine
-	if _, err := l.client.RbacV1().ClusterRoles().Get(l.ctx, "fsm-controller", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	l.Check(l.fsm.Uninstall(l.Ctx, removal))
+	l.Check(l.fsm.Uninstall(l.Ctx, removal)) // what is gone already is fine
+	if _, err := l.Kube.RbacV1().ClusterRoles().Get(l.Ctx, "fsm-controller", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("cluster role: %v", err)
 	}
 	if version := l.bundle("gatewayclasses"); version != "v1.7.0" {
@@ -61,9 +61,9 @@ type deployment struct {
 }
 
 func (l *lab) deployment(namespace string) deployment {
-	l.t.Helper()
-	d, err := l.client.AppsV1().Deployments(namespace).Get(l.ctx, install.Controller, metav1.GetOptions{})
-	l.check(err)
+	l.T.Helper()
+	d, err := l.Kube.AppsV1().Deployments(namespace).Get(l.Ctx, install.Controller, metav1.GetOptions{})
+	l.Check(err)
 	return deployment{d.Status.ReadyReplicas, strings.Join(d.Spec.Template.Spec.Containers[0].Args, " ")}
 }
 
@@ -83,17 +83,17 @@ func TestStuck(t *testing.T) {
 	if !l.heard("taking back") {
 		t.Error("taking back is not said")
 	}
-	if _, err := l.client.AppsV1().Deployments("stuck").Get(l.ctx, install.Controller, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := l.Kube.AppsV1().Deployments("stuck").Get(l.Ctx, install.Controller, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("Deployment: %v", err)
 	}
 	// And the next attempt is not in its way.
 	l.kubelet("stuck")
-	l.check(l.install(l.options("stuck")))
+	l.Check(l.install(l.options("stuck")))
 }
 
 // impatient ends the context as soon as an installation waits for pods.
 func (l *lab) impatient(o install.Options) (context.Context, install.Options) {
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(l.Ctx)
 	say := o.Say
 	o.Say = func(line string) {
 		say(line)
@@ -108,7 +108,7 @@ func (l *lab) impatient(o install.Options) (context.Context, install.Options) {
 // was there before.
 func TestUpgradeTakenBack(t *testing.T) {
 	l := newLab(t)
-	l.check(l.install(l.options("back", "fsm.fsmController.replicaCount=0")))
+	l.Check(l.install(l.options("back", "fsm.fsmController.replicaCount=0")))
 	o := l.options("back", "fsm.fsmController.replicaCount=1", "fsm.trustDomain=example.org")
 	o.Atomic = true
 	ctx, o := l.impatient(o)
@@ -125,7 +125,7 @@ func TestUpgradeTakenBack(t *testing.T) {
 func TestSecondMesh(t *testing.T) {
 	l := newLab(t)
 	first := l.options("first", "fsm.fsmController.replicaCount=0")
-	l.check(l.install(first))
+	l.Check(l.install(first))
 	for _, test := range []struct {
 		mesh, namespace, want string
 	}{
@@ -136,14 +136,14 @@ func TestSecondMesh(t *testing.T) {
 	} {
 		o := l.options(test.namespace, "fsm.enforceSingleMesh=false", "fsm.fsmController.replicaCount=0")
 		o.Mesh = test.mesh
-		if err := l.fsm.Install(l.ctx, o); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := l.fsm.Install(l.Ctx, o); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s in %s: got %v, want %q", test.mesh, test.namespace, err, test.want)
 		}
 	}
-	l.check(l.fsm.Upgrade(l.ctx, l.options("first", "fsm.enforceSingleMesh=false")))
+	l.Check(l.fsm.Upgrade(l.Ctx, l.options("first", "fsm.enforceSingleMesh=false")))
 	second := l.options("second", "fsm.enforceSingleMesh=false", "fsm.fsmController.replicaCount=0")
 	second.Mesh = "other"
-	l.check(l.install(second))
+	l.Check(l.install(second))
 }
 
 // TestDefinitions: definitions of the Gateway API are installed where they are absent
@@ -164,9 +164,9 @@ func TestDefinitions(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLab(t)
-			l.check(l.ApplyFiles(l.ctx, "../resource/crds/gateway*.yaml"))
+			l.Check(l.ApplyFiles(l.Ctx, "../resource/crds/gateway*.yaml"))
 			l.setBundle("referencegrants", test.there)
-			l.check(l.install(l.options("defined", append(test.sets, none)...)))
+			l.Check(l.install(l.options("defined", append(test.sets, none)...)))
 			if got := l.bundle("referencegrants"); got != test.want {
 				t.Errorf("the version is %q, want %q", got, test.want)
 			}
@@ -178,29 +178,29 @@ func TestDefinitions(t *testing.T) {
 }
 
 func (l *lab) definitions() metadata.ResourceInterface {
-	l.t.Helper()
+	l.T.Helper()
 	client, err := metadata.NewForConfig(l.admin)
-	l.check(err)
+	l.Check(err)
 	return client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 }
 
 // bundle is the version of a definition; "" if it is absent.
 func (l *lab) bundle(plural string) string {
-	l.t.Helper()
-	d, err := l.definitions().Get(l.ctx, plural+".gateway.networking.k8s.io", metav1.GetOptions{})
+	l.T.Helper()
+	d, err := l.definitions().Get(l.Ctx, plural+".gateway.networking.k8s.io", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return ""
 	}
-	l.check(err)
+	l.Check(err)
 	return d.Annotations["gateway.networking.k8s.io/bundle-version"]
 }
 
 // setBundle makes a definition one of a version, or absent, until the test ends.
 func (l *lab) setBundle(plural, version string) {
-	l.t.Helper()
+	l.T.Helper()
 	name := plural + ".gateway.networking.k8s.io"
 	if version == "" {
-		l.check(l.Delete(l.ctx, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "+name+"}\n"))
+		l.Check(l.Delete(l.Ctx, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "+name+"}\n"))
 		return
 	}
 	patch := func(ctx context.Context, version string) error {
@@ -208,10 +208,10 @@ func (l *lab) setBundle(plural, version string) {
 			fmt.Appendf(nil, `{"metadata":{"annotations":{"gateway.networking.k8s.io/bundle-version":%q}}}`, version), metav1.PatchOptions{})
 		return err
 	}
-	l.check(patch(l.ctx, version))
-	l.t.Cleanup(func() {
-		if err := patch(context.WithoutCancel(l.ctx), "v1.7.0"); err != nil {
-			l.t.Error(err)
+	l.Check(patch(l.Ctx, version))
+	l.T.Cleanup(func() {
+		if err := patch(context.WithoutCancel(l.Ctx), "v1.7.0"); err != nil {
+			l.T.Error(err)
 		}
 	})
 }
@@ -219,7 +219,7 @@ func (l *lab) setBundle(plural, version string) {
 // TestChecks: what is not in order is found, with a way out.
 func TestChecks(t *testing.T) {
 	l := newLab(t)
-	if c := l.fsm.CheckAfter(l.ctx, "checked"); c[2].OK || !strings.Contains(c[2].Fix, "fsm install") {
+	if c := l.fsm.CheckAfter(l.Ctx, "checked"); c[2].OK || !strings.Contains(c[2].Fix, "fsm install") {
 		t.Errorf("without a mesh: %+v", c)
 	}
 	l.uninstall("fsm", "checked")
@@ -227,22 +227,22 @@ func TestChecks(t *testing.T) {
 	if err := l.fsm.Install(ctx, o); err == nil {
 		t.Fatal("installed without a kubelet")
 	}
-	if c := l.fsm.CheckAfter(l.ctx, "checked"); c[2].OK || !strings.Contains(c[2].Found, "0 of 1 replicas") || !strings.Contains(c[2].Fix, "kubectl describe") {
+	if c := l.fsm.CheckAfter(l.Ctx, "checked"); c[2].OK || !strings.Contains(c[2].Found, "0 of 1 replicas") || !strings.Contains(c[2].Fix, "kubectl describe") {
 		t.Errorf("with a mesh that does not run: %+v", c)
 	}
-	if c := l.fsm.CheckBefore(l.ctx, "other", "other"); c[1].OK || !strings.Contains(c[1].Found, "mesh fsm is in namespace checked") {
+	if c := l.fsm.CheckBefore(l.Ctx, "other", "other"); c[1].OK || !strings.Contains(c[1].Found, "mesh fsm is in namespace checked") {
 		t.Errorf("before a second mesh: %+v", c)
 	}
 
 	// A user who may do nothing but see.
 	_, err := shared.User("viewer")
-	l.check(err)
-	l.check(l.Apply(l.ctx, viewer))
+	l.Check(err)
+	l.Check(l.Apply(l.Ctx, viewer))
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	l.check(shared.WriteKubeconfig(kubeconfig, "viewer"))
+	l.Check(shared.WriteKubeconfig(kubeconfig, "viewer"))
 	fsm, err := install.Open(install.Access{Kubeconfig: kubeconfig})
-	l.check(err)
-	c := fsm.CheckBefore(l.ctx, "fsm", "fsm-system")
+	l.Check(err)
+	c := fsm.CheckBefore(l.Ctx, "fsm", "fsm-system")
 	if c[2].OK || !strings.Contains(c[2].Found, "create clusterroles") || !strings.Contains(c[2].Fix, "cluster-admin") {
 		t.Errorf("as a viewer: %+v", c)
 	}

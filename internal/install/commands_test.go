@@ -19,13 +19,13 @@ func TestCommands(t *testing.T) {
 	l := newLab(t)
 	l.kubelet("by-command")
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	l.check(shared.WriteKubeconfig(kubeconfig, "admin"))
+	l.Check(shared.WriteKubeconfig(kubeconfig, "admin"))
 	t.Setenv("KUBECONFIG", kubeconfig)
 	// fsm runs a command that must succeed, and print the texts.
 	fsm := func(stdin, args string, want ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		code := cli.Main(context.WithoutCancel(l.ctx), strings.Fields(args), cli.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
+		code := cli.Main(context.WithoutCancel(l.Ctx), strings.Fields(args), cli.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
 		if code != 0 {
 			t.Fatalf("fsm %s: code %d: %s", args, code, &errs)
 		}
@@ -35,7 +35,7 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
-	l.t.Cleanup(func() { fsm("", "uninstall mesh -f --fsm-namespace by-command") })
+	l.T.Cleanup(func() { fsm("", "uninstall mesh -f --fsm-namespace by-command") })
 
 	fsm("", "mesh list", "There is no mesh in the cluster.")
 	fsm("", "check --pre", " 2  ok    no other mesh is in the way: 0 others\n")
@@ -62,8 +62,8 @@ func TestCommands(t *testing.T) {
 		t.Errorf("got %s", d.args)
 	}
 	fsm("y\n", "uninstall mesh -a --delete-namespace --fsm-namespace by-command", "is not in namespace by-command any longer")
-	l.eventually("namespace is gone", func() error {
-		_, err := l.client.CoreV1().Namespaces().Get(l.ctx, "by-command", metav1.GetOptions{})
+	l.Eventually("namespace is gone", func() error {
+		_, err := l.Kube.CoreV1().Namespaces().Get(l.Ctx, "by-command", metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

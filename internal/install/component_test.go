@@ -18,13 +18,13 @@ import (
 func TestSwitch(t *testing.T) {
 	l := newLab(t)
 	l.kubelet("switched")
-	l.check(l.install(l.options("switched", "fsm.controllerLogLevel=debug")))
+	l.Check(l.install(l.options("switched", "fsm.controllerLogLevel=debug")))
 	if l.classExists() {
 		t.Fatal("there is a GatewayClass already")
 	}
 	o := l.options("switched")
 	o.Version = "v9.9.9" // of a program that is newer
-	l.check(l.fsm.Switch(l.ctx, install.Gateway, true, o))
+	l.Check(l.fsm.Switch(l.Ctx, install.Gateway, true, o))
 	if !l.classExists() || !l.configured("switched", "gatewayAPI") {
 		t.Error("after switching on there is no GatewayClass, or the mesh configuration says otherwise")
 	}
@@ -32,46 +32,46 @@ func TestSwitch(t *testing.T) {
 		t.Errorf("other things changed: %+v", d)
 	}
 	l.heard("")
-	l.check(l.fsm.Switch(l.ctx, install.Gateway, true, o))
+	l.Check(l.fsm.Switch(l.Ctx, install.Gateway, true, o))
 	if !l.heard("say so already") {
 		t.Error("switching on again is not noticed")
 	}
-	l.check(l.fsm.Switch(l.ctx, install.Gateway, false, o))
+	l.Check(l.fsm.Switch(l.Ctx, install.Gateway, false, o))
 	if l.classExists() || l.configured("switched", "gatewayAPI") {
 		t.Error("after switching off there is a GatewayClass, or the mesh configuration says otherwise")
 	}
 	o.Mesh = "other"
-	if err := l.fsm.Switch(l.ctx, install.Gateway, true, o); err == nil || !strings.Contains(err.Error(), "mesh other is not in namespace switched; 'fsm mesh list' shows what is") {
+	if err := l.fsm.Switch(l.Ctx, install.Gateway, true, o); err == nil || !strings.Contains(err.Error(), "mesh other is not in namespace switched; 'fsm mesh list' shows what is") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func (l *lab) dynamic() dynamic.Interface {
-	l.t.Helper()
+	l.T.Helper()
 	client, err := dynamic.NewForConfig(l.admin)
-	l.check(err)
+	l.Check(err)
 	return client
 }
 
 func (l *lab) classExists() bool {
-	l.t.Helper()
+	l.T.Helper()
 	classes := schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}
-	_, err := l.dynamic().Resource(classes).Get(l.ctx, "fsm-gateway-cls", metav1.GetOptions{})
+	_, err := l.dynamic().Resource(classes).Get(l.Ctx, "fsm-gateway-cls", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return false
 	}
-	l.check(err)
+	l.Check(err)
 	return true
 }
 
 // configured is the switch of a component in the mesh configuration.
 func (l *lab) configured(namespace, section string) bool {
-	l.t.Helper()
+	l.T.Helper()
 	configs := schema.GroupVersionResource{Group: "config.flomesh.io", Version: "v1alpha3", Resource: "meshconfigs"}
-	c, err := l.dynamic().Resource(configs).Namespace(namespace).Get(l.ctx, "fsm-mesh-config", metav1.GetOptions{})
-	l.check(err)
+	c, err := l.dynamic().Resource(configs).Namespace(namespace).Get(l.Ctx, "fsm-mesh-config", metav1.GetOptions{})
+	l.Check(err)
 	on, _, err := unstructured.NestedBool(c.Object, "spec", section, "enabled")
-	l.check(err)
+	l.Check(err)
 	return on
 }
 
@@ -79,7 +79,7 @@ func (l *lab) configured(namespace, section string) bool {
 // no place in it is refused before anything is changed.
 func TestNamespaces(t *testing.T) {
 	l := newLab(t)
-	l.check(l.Apply(l.ctx, members))
+	l.Check(l.Apply(l.Ctx, members))
 	t.Cleanup(func() { l.delete(members) })
 	member := func(names ...string) install.Membership {
 		return install.Membership{Mesh: "fsm", Namespaces: names, Injection: true, Say: l.say}
@@ -90,45 +90,45 @@ func TestNamespaces(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-a")), "mesh fsm is not in the cluster; 'fsm mesh list' shows what is")
-	l.check(l.install(l.options("membership", "fsm.fsmController.replicaCount=0")))
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-a")), "mesh fsm is not in the cluster; 'fsm mesh list' shows what is")
+	l.Check(l.install(l.options("membership", "fsm.fsmController.replicaCount=0")))
 
-	l.check(l.fsm.AddNamespaces(l.ctx, member("member-a")))
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "kube-system")), "namespace kube-system belongs to Kubernetes")
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "membership")), "namespace membership has the control plane of mesh fsm")
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "member-c")), "namespace member-c is to be ignored")
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-b", "none")), `namespaces "none" not found`)
+	l.Check(l.fsm.AddNamespaces(l.Ctx, member("member-a")))
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-b", "kube-system")), "namespace kube-system belongs to Kubernetes")
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-b", "membership")), "namespace membership has the control plane of mesh fsm")
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-b", "member-c")), "namespace member-c is to be ignored")
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-b", "none")), `namespaces "none" not found`)
 	other := member("member-a")
 	other.Mesh = "other"
-	refuses(l.fsm.RemoveNamespaces(l.ctx, other), "namespace member-a belongs to mesh fsm, not other")
+	refuses(l.fsm.RemoveNamespaces(l.Ctx, other), "namespace member-a belongs to mesh fsm, not other")
 	l.namespaces(install.Namespace{Name: "member-a", Mesh: "fsm", Injection: "enabled"})
 
 	l.heard("")
-	l.check(l.fsm.AddNamespaces(l.ctx, member("member-a")))
+	l.Check(l.fsm.AddNamespaces(l.Ctx, member("member-a")))
 	if !l.heard("Namespace [member-a] already has been added to mesh [fsm]") {
 		t.Error("adding twice is not noticed")
 	}
 	without := member("member-b")
 	without.Injection = false
-	l.check(l.fsm.AddNamespaces(l.ctx, without))
+	l.Check(l.fsm.AddNamespaces(l.Ctx, without))
 	l.namespaces(install.Namespace{Name: "member-a", Mesh: "fsm", Injection: "enabled"}, install.Namespace{Name: "member-b", Mesh: "fsm", Injection: "disabled"})
-	l.check(l.fsm.IgnoreNamespaces(l.ctx, member("member-a")))
-	l.check(l.fsm.RemoveNamespaces(l.ctx, member("member-b")))
-	l.check(l.fsm.RemoveNamespaces(l.ctx, member("member-b")))
+	l.Check(l.fsm.IgnoreNamespaces(l.Ctx, member("member-a")))
+	l.Check(l.fsm.RemoveNamespaces(l.Ctx, member("member-b")))
+	l.Check(l.fsm.RemoveNamespaces(l.Ctx, member("member-b")))
 	l.namespaces()
-	refuses(l.fsm.AddNamespaces(l.ctx, member("member-a")), "namespace member-a is to be ignored")
+	refuses(l.fsm.AddNamespaces(l.Ctx, member("member-a")), "namespace member-a is to be ignored")
 }
 
 func (l *lab) namespaces(want ...install.Namespace) {
-	l.t.Helper()
-	got, err := l.fsm.Namespaces(l.ctx, "fsm")
-	l.check(err)
+	l.T.Helper()
+	got, err := l.fsm.Namespaces(l.Ctx, "fsm")
+	l.Check(err)
 	if len(got) != len(want) {
-		l.t.Fatalf("got %v, want %v", got, want)
+		l.T.Fatalf("got %v, want %v", got, want)
 	}
 	for i := range got {
 		if got[i] != want[i] {
-			l.t.Errorf("got %v, want %v", got, want)
+			l.T.Errorf("got %v, want %v", got, want)
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"fsm/internal/install"
@@ -28,12 +27,9 @@ func TestMain(m *testing.M) {
 
 // lab is a cluster without nodes, in which the test does what a kubelet would.
 type lab struct {
-	*cluster.Client
-	t      *testing.T
-	ctx    context.Context
-	admin  *rest.Config
-	client kubernetes.Interface
-	fsm    *install.Cluster
+	*cluster.Session
+	admin *rest.Config
+	fsm   *install.Cluster
 
 	mu   sync.Mutex
 	said []string
@@ -41,60 +37,30 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	l := &lab{t: t, ctx: ctx, admin: c.Admin()}
+	l := &lab{Session: shared.Session(t), admin: shared.Admin()}
 	t.Setenv("KUBECACHEDIR", t.TempDir())
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	l.check(c.WriteKubeconfig(kubeconfig, "admin"))
+	l.Check(shared.WriteKubeconfig(kubeconfig, "admin"))
 	var err error
 	l.fsm, err = install.Open(install.Access{Kubeconfig: kubeconfig})
-	l.check(err)
-	l.Client, err = cluster.NewClient(c.Admin())
-	l.check(err)
-	l.client, err = kubernetes.NewForConfig(c.Admin())
-	l.check(err)
+	l.Check(err)
 	return l
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// eventually waits until a state is there.
-func (l *lab) eventually(what string, holds func() error) {
-	l.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		err := holds()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // delete removes objects when a test ends.
 func (l *lab) delete(text string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.Ctx), time.Minute)
 	defer cancel()
 	if err := l.Delete(ctx, text); err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 	}
 }
 
 // options for a mesh, with values as "--set" has them.
 func (l *lab) options(namespace string, sets ...string) install.Options {
-	l.t.Helper()
+	l.T.Helper()
 	values, err := install.Values(nil, sets)
-	l.check(err)
+	l.Check(err)
 	return install.Options{
 		Mesh: "fsm", Namespace: namespace, Version: "v1.0.0", Values: values, Timeout: time.Minute, Say: l.say,
 	}
@@ -118,38 +84,38 @@ func (l *lab) heard(text string) bool {
 // install installs a mesh, and takes care that it is gone when the test ends.
 func (l *lab) install(o install.Options) error {
 	l.uninstall(o.Mesh, o.Namespace)
-	return l.fsm.Install(l.ctx, o)
+	return l.fsm.Install(l.Ctx, o)
 }
 
 // uninstall takes care that a mesh is gone when the test ends.
 func (l *lab) uninstall(mesh, namespace string) {
-	l.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), time.Minute)
+	l.T.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.Ctx), time.Minute)
 		defer cancel()
 		if err := l.fsm.Uninstall(ctx, install.Removal{Mesh: mesh, Namespace: namespace, Say: l.say}); err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	})
 }
 
 // kubelet makes the pods of the control plane ready, until the test ends.
 func (l *lab) kubelet(namespace string) {
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(l.Ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			if err := l.ready(ctx, namespace); err != nil && ctx.Err() == nil {
-				l.t.Error(err)
+				l.T.Error(err)
 				return
 			}
 		}
 	})
-	l.t.Cleanup(func() { cancel(); wg.Wait() })
+	l.T.Cleanup(func() { cancel(); wg.Wait() })
 }
 
 // ready makes the pods ready that appear, until the API server ends the watch.
 func (l *lab) ready(ctx context.Context, namespace string) error {
-	watch, err := l.client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "app=" + install.Controller})
+	watch, err := l.Kube.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "app=" + install.Controller})
 	if err != nil {
 		return fmt.Errorf("watch pods: %w", err)
 	}
@@ -163,8 +129,8 @@ func (l *lab) ready(ctx context.Context, namespace string) error {
 		pod.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
 		}}
-		if _, err := l.client.CoreV1().Pods(namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{}); err != nil {
-			l.t.Logf("pod %s: %v", pod.Name, err) // it changed meanwhile, and comes again
+		if _, err := l.Kube.CoreV1().Pods(namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{}); err != nil {
+			l.T.Logf("pod %s: %v", pod.Name, err) // it changed meanwhile, and comes again
 		}
 	}
 	return nil

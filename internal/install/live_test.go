@@ -18,11 +18,11 @@ import (
 func TestLiveCluster(t *testing.T) {
 	l := newLab(t)
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	l.check(shared.WriteKubeconfig(kubeconfig, "admin"))
+	l.Check(shared.WriteKubeconfig(kubeconfig, "admin"))
 	fsm := func(code int, args string, want ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		got := cli.Main(l.ctx, append(strings.Fields(args), "--kubeconfig", kubeconfig), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+		got := cli.Main(l.Ctx, append(strings.Fields(args), "--kubeconfig", kubeconfig), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 		if got != code {
 			t.Errorf("fsm %s: code %d, want %d: %s", args, got, code, &errs)
 		}
@@ -32,9 +32,9 @@ func TestLiveCluster(t *testing.T) {
 			}
 		}
 	}
-	l.check(l.ApplyFiles(l.ctx, "../resource/crds/gateway*.yaml"))
+	l.Check(l.ApplyFiles(l.Ctx, "../resource/crds/gateway*.yaml"))
 	fsm(1, "explain GET http://shop.example.com:8000/", "there is no Gateway of ours in the cluster")
-	l.check(l.Apply(l.ctx, liveShop))
+	l.Check(l.Apply(l.Ctx, liveShop))
 	t.Cleanup(func() { l.delete(liveShop) })
 	fsm(0, "validate",
 		"Gateway live/web  listener http  kinds=HTTPRoute,GRPCRoute  routes=1  Accepted=True  Programmed=True  ResolvedRefs=True\n",
@@ -45,7 +45,7 @@ func TestLiveCluster(t *testing.T) {
 
 	// With a second Gateway on the same port it has to be said which one is meant: by
 	// name, or by an address that one of them has.
-	l.check(l.Apply(l.ctx, liveSecond))
+	l.Check(l.Apply(l.Ctx, liveSecond))
 	t.Cleanup(func() { l.delete(liveSecond) })
 	const all = "several Gateways can be meant; choose one with --gateway: live/second, live/web"
 	fsm(1, "explain GET http://shop.example.com:8000/items", all)
@@ -58,17 +58,17 @@ func TestLiveCluster(t *testing.T) {
 	fsm(0, "validate", "Gateway live/second  Accepted=True", "Gateway live/web  Accepted=True") // no conflict: each has proxies of its own
 
 	// What is wrong is said as the controller would.
-	l.check(l.Apply(l.ctx, strings.Replace(liveShop, "name: cart, port", "name: none, port", 1)))
+	l.Check(l.Apply(l.Ctx, strings.Replace(liveShop, "name: cart, port", "name: none, port", 1)))
 	fsm(0, "validate", "ResolvedRefs=False/BackendNotFound: Service live/none does not exist")
 }
 
 // address writes an address into the status of a Gateway.
 func (l *lab) address(gateway, address string) {
-	l.t.Helper()
+	l.T.Helper()
 	gateways := schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}
 	patch := []byte(`{"status":{"addresses":[{"type":"IPAddress","value":"` + address + `"}]}}`)
-	_, err := l.dynamic().Resource(gateways).Namespace("live").Patch(l.ctx, gateway, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
-	l.check(err)
+	_, err := l.dynamic().Resource(gateways).Namespace("live").Patch(l.Ctx, gateway, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	l.Check(err)
 }
 
 const liveShop = `

@@ -22,21 +22,21 @@ import (
 
 // meshConfigs is where mesh configurations of a version are.
 func (l *lab) meshConfigs(version string) dynamic.ResourceInterface {
-	l.t.Helper()
+	l.T.Helper()
 	client, err := dynamic.NewForConfig(l.admin)
-	l.check(err)
+	l.Check(err)
 	return client.Resource(schema.GroupVersionResource{Group: v1alpha3.GroupName, Version: version, Resource: "meshconfigs"}).Namespace("config")
 }
 
 // meshConfig is what the cluster has.
 func (l *lab) meshConfig() v1alpha3.MeshConfigSpec {
-	l.t.Helper()
-	o, err := l.meshConfigs("v1alpha3").Get(l.ctx, v1alpha3.Name, metav1.GetOptions{})
-	l.check(err)
+	l.T.Helper()
+	o, err := l.meshConfigs("v1alpha3").Get(l.Ctx, v1alpha3.Name, metav1.GetOptions{})
+	l.Check(err)
 	text, err := json.Marshal(o.Object)
-	l.check(err)
+	l.Check(err)
 	var mc v1alpha3.MeshConfig
-	l.check(json.Unmarshal(text, &mc))
+	l.Check(json.Unmarshal(text, &mc))
 	return mc.Spec
 }
 
@@ -58,13 +58,13 @@ var patches = []struct{ version, patch string }{
 func TestMeshConfig(t *testing.T) {
 	l := newLab(t)
 	const none = "fsm.fsmController.replicaCount=0"
-	l.check(l.install(l.options("config", none, "fsm.fsmGateway.enabled=true", "fsm.image.registry=first", "fsm.certificateProvider.serviceCertValidityDuration=2h")))
+	l.Check(l.install(l.options("config", none, "fsm.fsmGateway.enabled=true", "fsm.image.registry=first", "fsm.certificateProvider.serviceCertValidityDuration=2h")))
 	if mc := l.meshConfig(); !mc.GatewayAPI.Enabled || mc.Image.Registry != "first" || mc.Certificate.ServiceCertValidityDuration != "2h" ||
 		!mc.Traffic.EnableEgress || mc.Ingress.Enabled || mc.Ingress.HTTP.NodePort != 30508 || mc.Sidecar.TLSMaxProtocolVersion != "TLSv1_3" {
 		t.Errorf("after the installation: %+v", mc)
 	}
 	for _, p := range patches {
-		if _, err := l.meshConfigs(p.version).Patch(l.ctx, v1alpha3.Name, types.MergePatchType, []byte(p.patch), metav1.PatchOptions{}); err != nil {
+		if _, err := l.meshConfigs(p.version).Patch(l.Ctx, v1alpha3.Name, types.MergePatchType, []byte(p.patch), metav1.PatchOptions{}); err != nil {
 			t.Errorf("%s: %v", p.patch, err)
 		}
 	}
@@ -72,34 +72,34 @@ func TestMeshConfig(t *testing.T) {
 		`{"spec":{"observability":{"fsmLogLevel":"loud"}}}`, `{"spec":{"traffic":{"inboundPortExclusionList":[70000]}}}`,
 		`{"spec":{"traffic":{"outboundIPRangeExclusionList":["everywhere"]}}}`, `{"spec":{"certificate":{"serviceCertValidityDuration":"a day"}}}`,
 	} {
-		if _, err := l.meshConfigs("v1alpha3").Patch(l.ctx, v1alpha3.Name, types.MergePatchType, []byte(bad), metav1.PatchOptions{}); !apierrors.IsInvalid(err) {
+		if _, err := l.meshConfigs("v1alpha3").Patch(l.Ctx, v1alpha3.Name, types.MergePatchType, []byte(bad), metav1.PatchOptions{}); !apierrors.IsInvalid(err) {
 			t.Errorf("%s: got %v", bad, err)
 		}
 	}
 
-	l.check(l.fsm.Upgrade(l.ctx, l.options("config", none, "fsm.image.registry=second")))
+	l.Check(l.fsm.Upgrade(l.Ctx, l.options("config", none, "fsm.image.registry=second")))
 	mc := l.meshConfig()
 	if mc.Image.Registry != "second" || mc.Traffic.EnableEgress || mc.Sidecar.LogLevel != "debug" || len(mc.Traffic.InboundPortExclusionList) != 2 {
 		t.Errorf("after the upgrade: %+v", mc)
 	}
-	old, err := l.meshConfigs("v1alpha2").Get(l.ctx, v1alpha3.Name, metav1.GetOptions{})
-	l.check(err)
+	old, err := l.meshConfigs("v1alpha2").Get(l.Ctx, v1alpha3.Name, metav1.GetOptions{})
+	l.Check(err)
 	if text, err := json.Marshal(old.Object); err != nil || !strings.Contains(string(text), `"sidecarClass":"pipy"`) || !strings.Contains(string(text), `"enableWASMStats":false`) {
 		t.Errorf("what this version does not know is lost: %s, %v", text, err)
 	}
 
 	removal := install.Removal{Mesh: "fsm", Namespace: "config", Say: l.say}
-	l.check(l.fsm.Uninstall(l.ctx, removal))
-	if _, err := l.meshConfigs("v1alpha3").Get(l.ctx, v1alpha3.Name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	l.Check(l.fsm.Uninstall(l.Ctx, removal))
+	if _, err := l.meshConfigs("v1alpha3").Get(l.Ctx, v1alpha3.Name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the mesh configuration after the mesh: %v", err)
 	}
 	definition := "meshconfigs." + v1alpha3.GroupName
-	_, err = l.definitions().Get(l.ctx, definition, metav1.GetOptions{})
-	l.check(err)
+	_, err = l.definitions().Get(l.Ctx, definition, metav1.GetOptions{})
+	l.Check(err)
 	removal.Definitions = true
-	l.check(l.fsm.Uninstall(l.ctx, removal))
-	l.eventually("the definition goes", func() error {
-		_, err := l.definitions().Get(l.ctx, definition, metav1.GetOptions{})
+	l.Check(l.fsm.Uninstall(l.Ctx, removal))
+	l.Eventually("the definition goes", func() error {
+		_, err := l.definitions().Get(l.Ctx, definition, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

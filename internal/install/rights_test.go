@@ -37,7 +37,7 @@ func controllerAccount(namespace string) rest.ImpersonationConfig {
 
 // denials are the log of a control plane, of which only what it was not allowed to
 // do matters.
-type denials struct{ t *testing.T }
+type denials struct{ t testing.TB }
 
 func (d denials) Write(b []byte) (int, error) {
 	if line := strings.TrimSpace(string(b)); strings.Contains(line, "forbidden") {
@@ -50,11 +50,11 @@ func (d denials) Write(b []byte) (int, error) {
 
 // operate runs the control plane with the rights that the chart gives it.
 func (l *lab) operate(namespace string, secretNamespaces ...string) (address string) {
-	l.t.Helper()
+	l.T.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	webhook, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	config := rest.CopyConfig(l.admin)
 	config.Impersonate = controllerAccount(namespace)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,13 +65,13 @@ func (l *lab) operate(namespace string, secretNamespaces ...string) (address str
 			Proxies:          provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: operator.Name},
 			SecretNamespaces: secretNamespaces,
 			Webhook:          operator.Webhook{Listener: webhook, Registration: "fsm-validator"},
-			Log:              slog.New(slog.NewTextHandler(denials{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Log:              slog.New(slog.NewTextHandler(denials{l.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}, ln)
 	}()
-	l.t.Cleanup(func() {
+	l.T.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	})
 	return ln.Addr().String()
@@ -122,13 +122,13 @@ func TestRights(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLab(t)
 			l.kubelet("fsm-system")
-			l.check(l.Apply(l.ctx, namespace+"---\napiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n"))
+			l.Check(l.Apply(l.Ctx, namespace+"---\napiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n"))
 			t.Cleanup(func() { l.delete(namespace) })
-			l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true",
+			l.Check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true",
 				"fsm.secretNamespaces={"+strings.Join(test.secretNamespaces, ",")+"}")))
 			certificate, key := proxytest.NewAuthority(t, "authority").Issue(proxytest.Names{DNS: []string{"shop.example"}})
-			l.check(l.Apply(l.ctx, strings.NewReplacer(
-				"HTTPS_PORT", freePort(t), "CERTIFICATE", strconv.Quote(certificate), "KEY", strconv.Quote(key)).Replace(shop)))
+			l.Check(l.Apply(l.Ctx, strings.NewReplacer(
+				"HTTPS_PORT", l.FreePort(), "CERTIFICATE", strconv.Quote(certificate), "KEY", strconv.Quote(key)).Replace(shop)))
 			l.serves(l.operate("fsm-system", test.secretNamespaces...))
 		})
 	}
@@ -137,47 +137,47 @@ func TestRights(t *testing.T) {
 // serves waits until everything is there that the Gateway of the shop needs, and it
 // serves.
 func (l *lab) serves(controller string) {
-	l.t.Helper()
+	l.T.Helper()
 	const name = "fsm-gateway-shop"
 	for what, get := range map[string]func() error{
 		"Deployment": func() error {
-			_, err := l.client.AppsV1().Deployments("shop").Get(l.ctx, name, metav1.GetOptions{})
+			_, err := l.Kube.AppsV1().Deployments("shop").Get(l.Ctx, name, metav1.GetOptions{})
 			return err
 		},
 		"Service": func() error {
-			_, err := l.client.CoreV1().Services("shop").Get(l.ctx, name, metav1.GetOptions{})
+			_, err := l.Kube.CoreV1().Services("shop").Get(l.Ctx, name, metav1.GetOptions{})
 			return err
 		},
 		"HorizontalPodAutoscaler": func() error {
-			_, err := l.client.AutoscalingV2().HorizontalPodAutoscalers("shop").Get(l.ctx, name, metav1.GetOptions{})
+			_, err := l.Kube.AutoscalingV2().HorizontalPodAutoscalers("shop").Get(l.Ctx, name, metav1.GetOptions{})
 			return err
 		},
 		"PodDisruptionBudget": func() error {
-			_, err := l.client.PolicyV1().PodDisruptionBudgets("shop").Get(l.ctx, name, metav1.GetOptions{})
+			_, err := l.Kube.PolicyV1().PodDisruptionBudgets("shop").Get(l.Ctx, name, metav1.GetOptions{})
 			return err
 		},
 		"webhook": func() error {
-			r, err := l.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.ctx, "fsm-validator", metav1.GetOptions{})
+			r, err := l.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.Ctx, "fsm-validator", metav1.GetOptions{})
 			if err == nil && len(r.Webhooks[0].ClientConfig.CABundle) == 0 {
 				return fmt.Errorf("nobody to trust: %v", r.Webhooks)
 			}
 			return err
 		},
 	} {
-		l.eventually(what, get)
+		l.Eventually(what, get)
 	}
 	l.proxy(controller, "shop", name)
-	l.eventually("proxy of the Gateway serves", func() error {
+	l.Eventually("proxy of the Gateway serves", func() error {
 		var g gatewayv1.Gateway
-		err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g)
+		err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g)
 		if err == nil && (len(g.Status.Listeners) != 1 || !meta.IsStatusConditionTrue(g.Status.Listeners[0].Conditions, "Programmed")) {
 			return fmt.Errorf("status is %+v", g.Status)
 		}
 		return err
 	})
-	l.eventually("route is accepted", func() error {
+	l.Eventually("route is accepted", func() error {
 		var r gatewayv1.HTTPRoute
-		err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: shop}\n", &r)
+		err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: shop}\n", &r)
 		if err == nil && (len(r.Status.Parents) != 1 || !meta.IsStatusConditionTrue(r.Status.Parents[0].Conditions, "Accepted")) {
 			return fmt.Errorf("status is %+v", r.Status)
 		}
@@ -185,42 +185,32 @@ func (l *lab) serves(controller string) {
 	})
 }
 
-func freePort(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
-}
-
 // proxy runs one as the pod of the Gateway would, with the token of its service
 // account.
 func (l *lab) proxy(controller, namespace, account string) {
-	l.t.Helper()
-	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
+	l.T.Helper()
+	token, err := l.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(l.Ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{operator.Name}},
 	}, metav1.CreateOptions{})
-	l.check(err)
-	trust, err := l.client.CoreV1().ConfigMaps(namespace).Get(l.ctx, "fsm-trust", metav1.GetOptions{})
-	l.check(err)
-	dir := l.t.TempDir()
-	l.check(os.WriteFile(filepath.Join(dir, "token"), []byte(token.Status.Token), 0o600))
-	l.check(os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(trust.Data["ca.crt"]), 0o600))
+	l.Check(err)
+	trust, err := l.Kube.CoreV1().ConfigMaps(namespace).Get(l.Ctx, "fsm-trust", metav1.GetOptions{})
+	l.Check(err)
+	dir := l.T.TempDir()
+	l.Check(os.WriteFile(filepath.Join(dir, "token"), []byte(token.Status.Token), 0o600))
+	l.Check(os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(trust.Data["ca.crt"]), 0o600))
 	feed, err := process.Controller{
 		URL: "https://" + controller, Identity: "spiffe://cluster.local/ns/" + namespace + "/gateway/gw",
 		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
 	}.Feed()
-	l.check(err)
-	p := proxytest.Start(l.t, proxy.Config{})
+	l.Check(err)
+	p := proxytest.Start(l.T, proxy.Config{})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- feed(ctx, p.Proxy) }()
-	l.t.Cleanup(func() {
+	l.T.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	})
 }
@@ -228,19 +218,19 @@ func (l *lab) proxy(controller, namespace, account string) {
 // may asks the API server whether the control plane in namespace fsm-system has a
 // right.
 func (l *lab) may(verb, resource, namespace, name string) bool {
-	l.t.Helper()
+	l.T.Helper()
 	group, plural, ok := strings.Cut(resource, "/")
 	if !ok || !strings.Contains(group, ".") && !slices.Contains([]string{"apps", "autoscaling", "policy"}, group) {
 		group, plural = "", resource // of the core group
 	}
 	plural, subresource, _ := strings.Cut(plural, "/")
 	as := controllerAccount("fsm-system")
-	review, err := l.client.AuthorizationV1().SubjectAccessReviews().Create(l.ctx, &authorizationv1.SubjectAccessReview{
+	review, err := l.Kube.AuthorizationV1().SubjectAccessReviews().Create(l.Ctx, &authorizationv1.SubjectAccessReview{
 		Spec: authorizationv1.SubjectAccessReviewSpec{User: as.UserName, Groups: as.Groups, ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: verb, Group: group, Resource: plural, Subresource: subresource, Namespace: namespace, Name: name,
 		}},
 	}, metav1.CreateOptions{})
-	l.check(err)
+	l.Check(err)
 	return review.Status.Allowed
 }
 
@@ -258,9 +248,9 @@ func TestSecretRights(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLab(t)
-			l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
+			l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
 			o := l.options("fsm-system", append(test.sets, "fsm.fsmController.replicaCount=0")...)
-			l.check(l.install(o))
+			l.Check(l.install(o))
 			for _, namespace := range []string{"", "certs", "other", "fsm-system", "kube-system"} {
 				want := test.readable[namespace] || test.readable[""]
 				for _, verb := range []string{"get", "list", "watch"} {
@@ -287,17 +277,17 @@ func TestSecretRights(t *testing.T) {
 // upgrade, and after Gateways are switched off.
 func TestSecretRightsGo(t *testing.T) {
 	l := newLab(t)
-	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
+	l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n"))
 	const none = "fsm.fsmController.replicaCount=0"
-	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", none)))
+	l.Check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", none)))
 	if !l.may("list", "secrets", "", "") {
 		t.Fatal("Secrets cannot be listed")
 	}
-	l.check(l.fsm.Upgrade(l.ctx, l.options("fsm-system", "fsm.secretNamespaces={certs}", none)))
+	l.Check(l.fsm.Upgrade(l.Ctx, l.options("fsm-system", "fsm.secretNamespaces={certs}", none)))
 	if l.may("list", "secrets", "", "") || l.may("get", "secrets", "other", "") || !l.may("get", "secrets", "certs", "") {
 		t.Error("after the upgrade rights are others than those for namespace certs")
 	}
-	l.check(l.fsm.Switch(l.ctx, install.Gateway, false, l.options("fsm-system")))
+	l.Check(l.fsm.Switch(l.Ctx, install.Gateway, false, l.options("fsm-system")))
 	if l.may("get", "secrets", "certs", "") {
 		t.Error("rights are left")
 	}
@@ -306,7 +296,7 @@ func TestSecretRightsGo(t *testing.T) {
 // TestNoMoreRights: what a control plane never needs it must not do.
 func TestNoMoreRights(t *testing.T) {
 	l := newLab(t)
-	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", "fsm.fsmController.replicaCount=0")))
+	l.Check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true", "fsm.fsmController.replicaCount=0")))
 	for _, right := range []struct{ verb, resource, namespace, name string }{
 		{"create", "pods", "shop", ""}, {"create", "pods/exec", "shop", ""}, {"get", "pods", "shop", ""},
 		{"delete", "namespaces", "", "shop"}, {"delete", "configmaps", "shop", ""}, {"delete", "configmaps", "shop", "fsm-trust"}, {"delete", "secrets", "shop", ""},

@@ -35,29 +35,29 @@ metadata: {name: balancing}
 func TestServiceLB(t *testing.T) {
 	l := newLab(t)
 	l.kubelet("fsm-system")
-	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---"+balancingNode+"---"+balanced))
+	l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---"+balancingNode+"---"+balanced))
 	t.Cleanup(func() { l.delete(balanced); l.delete(balancingNode) })
-	l.check(l.ApplyStatus(l.ctx, "test", balancingNode+"status: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n"))
-	l.check(l.install(l.options("fsm-system")))
+	l.Check(l.ApplyStatus(l.Ctx, "test", balancingNode+"status: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n"))
+	l.Check(l.install(l.options("fsm-system")))
 	l.operate("fsm-system")
 	if l.may("patch", "services/status", "balanced", "web") || l.may("create", "apps/daemonsets", servicelb.Namespace, "") {
 		t.Error("there are rights that nobody needs")
 	}
-	l.check(l.fsm.Switch(l.ctx, install.ServiceLB, true, l.options("fsm-system")))
-	l.eventually("the pod of the load balancer is ready", l.balancerReady)
-	l.eventually("the Service has the address of the node", func() error { return l.balancedAt("10.0.0.1") })
+	l.Check(l.fsm.Switch(l.Ctx, install.ServiceLB, true, l.options("fsm-system")))
+	l.Eventually("the pod of the load balancer is ready", l.balancerReady)
+	l.Eventually("the Service has the address of the node", func() error { return l.balancedAt("10.0.0.1") })
 
 	l.heard("")
-	l.check(l.fsm.Switch(l.ctx, install.ServiceLB, false, l.options("fsm-system")))
+	l.Check(l.fsm.Switch(l.Ctx, install.ServiceLB, false, l.options("fsm-system")))
 	if !l.heard("taking the addresses of nodes away from Services: 1") {
 		t.Error("nothing is said about the Services")
 	}
-	l.check(l.balancedAt())
-	l.eventually("the namespace goes", func() error {
+	l.Check(l.balancedAt())
+	l.Eventually("the namespace goes", func() error {
 		if err := l.endPods(); err != nil {
 			return err
 		}
-		_, err := l.client.CoreV1().Namespaces().Get(l.ctx, servicelb.Namespace, metav1.GetOptions{})
+		_, err := l.Kube.CoreV1().Namespaces().Get(l.Ctx, servicelb.Namespace, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
@@ -70,25 +70,25 @@ func TestServiceLB(t *testing.T) {
 
 // balancerReady does what scheduler and kubelet would about the pod.
 func (l *lab) balancerReady() error {
-	pods := l.client.CoreV1().Pods(servicelb.Namespace)
-	list, err := pods.List(l.ctx, metav1.ListOptions{LabelSelector: servicelb.Selector})
+	pods := l.Kube.CoreV1().Pods(servicelb.Namespace)
+	list, err := pods.List(l.Ctx, metav1.ListOptions{LabelSelector: servicelb.Selector})
 	if err != nil || len(list.Items) != 1 {
 		return errors.Join(fmt.Errorf("there are %d pods", len(list.Items)), err)
 	}
 	p := &list.Items[0]
 	if p.Spec.NodeName == "" {
-		err := pods.Bind(l.ctx, &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: "balancing"}}, metav1.CreateOptions{})
+		err := pods.Bind(l.Ctx, &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: "balancing"}}, metav1.CreateOptions{})
 		return errors.Join(errors.New("just bound"), err)
 	}
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	_, err = pods.UpdateStatus(l.ctx, p, metav1.UpdateOptions{})
+	_, err = pods.UpdateStatus(l.Ctx, p, metav1.UpdateOptions{})
 	return err
 }
 
 // endPods does what a kubelet would about pods that are deleted.
 func (l *lab) endPods() error {
-	pods := l.client.CoreV1().Pods(servicelb.Namespace)
-	list, err := pods.List(l.ctx, metav1.ListOptions{})
+	pods := l.Kube.CoreV1().Pods(servicelb.Namespace)
+	list, err := pods.List(l.Ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (l *lab) endPods() error {
 		if p.DeletionTimestamp == nil {
 			continue
 		}
-		if err := pods.Delete(l.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil && !apierrors.IsNotFound(err) {
+		if err := pods.Delete(l.Ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (l *lab) endPods() error {
 
 // balancedAt compares the addresses of the Service.
 func (l *lab) balancedAt(want ...string) error {
-	s, err := l.client.CoreV1().Services("balanced").Get(l.ctx, "web", metav1.GetOptions{})
+	s, err := l.Kube.CoreV1().Services("balanced").Get(l.Ctx, "web", metav1.GetOptions{})
 	if err != nil {
 		return err
 	}

@@ -48,14 +48,14 @@ spec: {gatewayClassName: fsm, listeners: [{name: http, port: 80, protocol: HTTP}
 func TestTokens(t *testing.T) {
 	l := newLab(t)
 	l.kubelet("fsm-system")
-	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n"))
-	l.check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true")))
-	l.check(l.Apply(l.ctx, tenants))
+	l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n"))
+	l.Check(l.install(l.options("fsm-system", "fsm.fsmGateway.enabled=true")))
+	l.Check(l.Apply(l.Ctx, tenants))
 	t.Cleanup(func() { l.delete(tenants) })
 	controller := l.operate("fsm-system")
 	for _, namespace := range []string{"red", "blue"} {
-		l.eventually("account of the Gateway in "+namespace, func() error {
-			_, err := l.client.CoreV1().ServiceAccounts(namespace).Get(l.ctx, "fsm-gateway-"+namespace, metav1.GetOptions{})
+		l.Eventually("account of the Gateway in "+namespace, func() error {
+			_, err := l.Kube.CoreV1().ServiceAccounts(namespace).Get(l.Ctx, "fsm-gateway-"+namespace, metav1.GetOptions{})
 			return err
 		})
 	}
@@ -87,7 +87,7 @@ func TestTokens(t *testing.T) {
 			if test.audience != "" {
 				request.Spec.Audiences = []string{test.audience}
 			}
-			token, err := l.client.CoreV1().ServiceAccounts(test.namespace).CreateToken(l.ctx, test.account, request, metav1.CreateOptions{})
+			token, err := l.Kube.CoreV1().ServiceAccounts(test.namespace).CreateToken(l.Ctx, test.account, request, metav1.CreateOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,20 +105,20 @@ func TestTokens(t *testing.T) {
 
 // certificate asks the control plane for one for an identity, and returns the status.
 func (l *lab) certificate(controller, token, identity string) int {
-	l.t.Helper()
+	l.T.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	l.check(err)
+	l.Check(err)
 	uri, err := url.Parse(identity)
-	l.check(err)
+	l.Check(err)
 	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{URIs: []*url.URL{uri}}, key)
-	l.check(err)
-	q, err := http.NewRequestWithContext(l.ctx, "POST", "https://"+controller+"/v1/certificates", bytes.NewReader(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request})))
-	l.check(err)
+	l.Check(err)
+	q, err := http.NewRequestWithContext(l.Ctx, "POST", "https://"+controller+"/v1/certificates", bytes.NewReader(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request})))
+	l.Check(err)
 	q.Header.Set("Authorization", "Bearer "+token)
 	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // it is not about who the server is
 	defer client.CloseIdleConnections()
 	res, err := client.Do(q)
-	l.check(err)
+	l.Check(err)
 	_ = res.Body.Close()
 	return res.StatusCode
 }

@@ -14,13 +14,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/operator"
@@ -45,10 +43,7 @@ const (
 
 // lab is a cluster without nodes, in which the test does what a kubelet would.
 type lab struct {
-	*cluster.Client
-	t      *testing.T
-	ctx    context.Context
-	client kubernetes.Interface
+	*cluster.Session
 	// requested, if it is set, is told of each request of a control plane, and answered
 	// of each answer.
 	requested func(*http.Request)
@@ -61,44 +56,9 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	own, err := cluster.NewClient(c.Admin())
-	l := &lab{Client: own, t: t, ctx: ctx}
-	l.check(err)
-	l.client, err = kubernetes.NewForConfig(c.Admin())
-	l.check(err)
-	l.check(l.ApplyFiles(ctx, "../resource/crds/gateway*.yaml"))
+	l := &lab{Session: shared.Session(t)}
+	l.Check(l.ApplyFiles(l.Ctx, "../resource/crds/gateway*.yaml"))
 	return l
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-func (l *lab) apply(text string) {
-	l.t.Helper()
-	l.check(l.Apply(l.ctx, text))
-}
-
-// eventually waits until a state is there.
-func (l *lab) eventually(what string, holds func() error) {
-	l.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		err := holds()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // operate runs a control plane on a listener until stop is called.
@@ -113,7 +73,7 @@ func (l *lab) operateAs(pod string, ln net.Listener) (stop func()) {
 	o := operator.Options{
 		Config: config, ControllerName: "flomesh.io/gateway-controller", Namespace: "fsm-system", Pod: pod, Address: ln.Addr().String(), TrustDomain: domain,
 		Proxies: provision.Settings{Image: "fsm-proxy", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience},
-		Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log:     slog.New(slog.NewTextHandler(testLog{l.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if l.set != nil {
 		l.set(&o)
@@ -126,11 +86,11 @@ func (l *lab) operateAs(pod string, ln net.Listener) (stop func()) {
 		once.Do(func() {
 			cancel()
 			if err := <-done; err != nil {
-				l.t.Error(err)
+				l.T.Error(err)
 			}
 		})
 	}
-	l.t.Cleanup(stop)
+	l.T.Cleanup(stop)
 	return stop
 }
 
@@ -151,7 +111,7 @@ func (t tap) RoundTrip(q *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (t testLog) Write(b []byte) (int, error) {
 	t.t.Log(strings.TrimSpace(string(b)))
@@ -161,24 +121,24 @@ func (t testLog) Write(b []byte) (int, error) {
 // proxy runs one as the pod of a Gateway would, with the token of its service
 // account, until stop is called.
 func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()) {
-	l.t.Helper()
-	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
+	l.T.Helper()
+	token, err := l.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(l.Ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
 	}, metav1.CreateOptions{})
-	l.check(err)
-	trust, err := l.client.CoreV1().ConfigMaps(namespace).Get(l.ctx, "fsm-trust", metav1.GetOptions{})
-	l.check(err)
-	dir := l.t.TempDir()
+	l.Check(err)
+	trust, err := l.Kube.CoreV1().ConfigMaps(namespace).Get(l.Ctx, "fsm-trust", metav1.GetOptions{})
+	l.Check(err)
+	dir := l.T.TempDir()
 	files := map[string]string{"token": token.Status.Token, "ca.crt": trust.Data["ca.crt"]}
 	for name, content := range files {
-		l.check(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+		l.Check(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	feed, err := process.Controller{
 		URL: "https://" + controller, Identity: "spiffe://" + domain + "/ns/" + namespace + "/gateway/" + gateway,
 		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
 	}.Feed()
-	l.check(err)
-	p := proxytest.Start(l.t, proxy.Config{})
+	l.Check(err)
+	p := proxytest.Start(l.T, proxy.Config{})
 	if l.begun != nil {
 		l.begun(p)
 	}
@@ -188,10 +148,10 @@ func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	})
-	l.t.Cleanup(stop)
+	l.T.Cleanup(stop)
 	return stop
 }
 
@@ -226,16 +186,6 @@ func backend(t *testing.T, text string) (ip, port string) {
 	t.Cleanup(s.Close)
 	_, port, _ = net.SplitHostPort(ln.Addr().String())
 	return ip, port
-}
-
-func freePort(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
 }
 
 const objects = `
@@ -290,47 +240,47 @@ spec:
 func TestGateway(t *testing.T) {
 	l := newLab(t)
 	ip, port := backend(t, "hello")
-	gateway := freePort(t)
-	l.apply(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(objects))
+	gateway := l.FreePort()
+	l.Put(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(objects))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	controller := ln.Addr().String()
 	stop := l.operate(ln)
 
-	l.eventually("Deployment of the Gateway", func() error {
-		_, err := l.client.AppsV1().Deployments("shop").Get(l.ctx, "fsm-gateway-shop", metav1.GetOptions{})
+	l.Eventually("Deployment of the Gateway", func() error {
+		_, err := l.Kube.AppsV1().Deployments("shop").Get(l.Ctx, "fsm-gateway-shop", metav1.GetOptions{})
 		return err
 	})
 	var service *corev1.Service
-	l.eventually("Service of the Gateway", func() (err error) {
-		service, err = l.client.CoreV1().Services("shop").Get(l.ctx, "fsm-gateway-shop", metav1.GetOptions{})
+	l.Eventually("Service of the Gateway", func() (err error) {
+		service, err = l.Kube.CoreV1().Services("shop").Get(l.Ctx, "fsm-gateway-shop", metav1.GetOptions{})
 		return err
 	})
 	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.7"}}
-	_, err = l.client.CoreV1().Services("shop").UpdateStatus(l.ctx, service, metav1.UpdateOptions{})
-	l.check(err)
+	_, err = l.Kube.CoreV1().Services("shop").UpdateStatus(l.Ctx, service, metav1.UpdateOptions{})
+	l.Check(err)
 
 	l.proxy(controller, "shop", "fsm-gateway-shop", "gw")
-	l.eventually("Gateway is programmed", func() error { return l.programmed("192.0.2.7") })
-	l.apply(strings.ReplaceAll(route, "VERSION", "1"))
-	l.eventually("route serves", func() error { return answers(gateway, "1") })
-	l.eventually("route is accepted", l.accepted)
+	l.Eventually("Gateway is programmed", func() error { return l.programmed("192.0.2.7") })
+	l.Put(strings.ReplaceAll(route, "VERSION", "1"))
+	l.Eventually("route serves", func() error { return answers(gateway, "1") })
+	l.Eventually("route is accepted", l.accepted)
 
 	stop()
 	if err := answers(gateway, "1"); err != nil {
 		t.Errorf("without a control plane: %v", err)
 	}
-	l.apply(strings.ReplaceAll(route, "VERSION", "2"))
+	l.Put(strings.ReplaceAll(route, "VERSION", "2"))
 	ln, err = net.Listen("tcp", controller)
-	l.check(err)
+	l.Check(err)
 	l.operate(ln)
-	l.eventually("change that was made meanwhile", func() error { return answers(gateway, "2") })
+	l.Eventually("change that was made meanwhile", func() error { return answers(gateway, "2") })
 }
 
 // programmed reports what the Gateway's status lacks.
 func (l *lab) programmed(address string) error {
 	var g gatewayv1.Gateway
-	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g); err != nil {
+	if err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: shop}\n", &g); err != nil {
 		return err
 	}
 	if !meta.IsStatusConditionTrue(g.Status.Conditions, "Programmed") || len(g.Status.Addresses) != 1 || g.Status.Addresses[0].Value != address {
@@ -344,7 +294,7 @@ func (l *lab) accepted() error { return l.acceptedIn("shop") }
 
 func (l *lab) acceptedIn(namespace string) error {
 	var r gatewayv1.HTTPRoute
-	if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: "+namespace+"}\n", &r); err != nil {
+	if err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: "+namespace+"}\n", &r); err != nil {
 		return err
 	}
 	for _, p := range r.Status.Parents {
@@ -372,21 +322,21 @@ func answers(port, version string) error {
 // TestForeignTokens: a service account that is no Gateway's gets no certificate.
 func TestForeignTokens(t *testing.T) {
 	l := newLab(t)
-	l.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n" +
+	l.Put("apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n" +
 		"---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: mine, namespace: other}\n")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	l.operate(ln)
-	token, err := l.client.CoreV1().ServiceAccounts("other").CreateToken(l.ctx, "mine", &authenticationv1.TokenRequest{
+	token, err := l.Kube.CoreV1().ServiceAccounts("other").CreateToken(l.Ctx, "mine", &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
 	}, metav1.CreateOptions{})
-	l.check(err)
+	l.Check(err)
 	client := &http.Client{Transport: insecure()}
-	request, err := http.NewRequestWithContext(l.ctx, "POST", "https://"+ln.Addr().String()+"/v1/certificates", strings.NewReader("request"))
-	l.check(err)
+	request, err := http.NewRequestWithContext(l.Ctx, "POST", "https://"+ln.Addr().String()+"/v1/certificates", strings.NewReader("request"))
+	l.Check(err)
 	request.Header.Set("Authorization", "Bearer "+token.Status.Token)
 	res, err := client.Do(request)
-	l.check(err)
+	l.Check(err)
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("got %d", res.StatusCode)

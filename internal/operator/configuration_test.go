@@ -41,20 +41,20 @@ spec:
 // not act, and an event says why; without one, what was installed acts.
 func TestMeshConfig(t *testing.T) {
 	l := newLab(t)
-	l.check(l.ApplyFiles(l.ctx, "../../charts/fsm/crds/*.yaml"))
-	l.apply(configuredObjects)
+	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/*.yaml"))
+	l.Put(configuredObjects)
 	t.Cleanup(func() {
-		ctx := context.WithoutCancel(l.ctx)
-		l.check(l.Delete(ctx, configuredObjects))
-		l.check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
+		ctx := context.WithoutCancel(l.Ctx)
+		l.Check(l.Delete(ctx, configuredObjects))
+		l.Check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
 	})
 	// Older clients write older versions.
-	l.apply(meshConfig("v1alpha1", "{gatewayAPI: {enabled: false}}"))
+	l.Put(meshConfig("v1alpha1", "{gatewayAPI: {enabled: false}}"))
 	level := l.configured()
 
-	l.eventually("log level of the defaults", func() error { return is(level.Level(), slog.LevelInfo) })
-	l.apply(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true, logLevel: debug}, image: {registry: first}, observability: {fsmLogLevel: warn}}"))
-	l.eventually("Gateways are served", func() error { return l.runs("first/fsm-proxy:v1", "--log-level=debug") })
+	l.Eventually("log level of the defaults", func() error { return is(level.Level(), slog.LevelInfo) })
+	l.Put(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true, logLevel: debug}, image: {registry: first}, observability: {fsmLogLevel: warn}}"))
+	l.Eventually("Gateways are served", func() error { return l.runs("first/fsm-proxy:v1", "--log-level=debug") })
 	if err := is(level.Level(), slog.LevelWarn); err != nil {
 		t.Error(err)
 	}
@@ -62,26 +62,26 @@ func TestMeshConfig(t *testing.T) {
 		t.Errorf("the Deployment was made in generation %d, so something was applied while Gateways were off", got)
 	}
 
-	l.apply(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true}, image: {registry: bad}, certificate: {serviceCertValidityDuration: 1s}}"))
-	l.eventually("event about the mistake", func() error { return l.warned("serviceCertValidityDuration") })
+	l.Put(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true}, image: {registry: bad}, certificate: {serviceCertValidityDuration: 1s}}"))
+	l.Eventually("event about the mistake", func() error { return l.warned("serviceCertValidityDuration") })
 	if err := l.runs("first/fsm-proxy:v1", "--log-level=debug"); err != nil {
 		t.Errorf("after a mistake: %v", err)
 	}
 
-	l.apply(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true, logLevel: error, fgwLogLevel: error}, image: {tag: v2}, observability: "+
+	l.Put(meshConfig("v1alpha3", "{gatewayAPI: {enabled: true, logLevel: error, fgwLogLevel: error}, image: {tag: v2}, observability: "+
 		"{tracing: {enable: true, address: otel}}}"))
-	l.eventually("next configuration", func() error {
+	l.Eventually("next configuration", func() error {
 		return l.runs("flomesh/fsm-proxy:v2", "--log-level=error", "--otlp-endpoint=http://otel:4318/v1/traces")
 	})
-	l.check(l.Delete(l.ctx, meshConfig("v1alpha3", "{}")))
-	l.eventually("what was installed", func() error { return l.runs("flomesh/fsm-proxy:v1", "--log-level=info") })
+	l.Check(l.Delete(l.Ctx, meshConfig("v1alpha3", "{}")))
+	l.Eventually("what was installed", func() error { return l.runs("flomesh/fsm-proxy:v1", "--log-level=info") })
 }
 
 // configured runs a control plane whose log level is returned.
 func (l *lab) configured() *slog.LevelVar {
-	l.t.Helper()
+	l.T.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelError)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,13 +92,13 @@ func (l *lab) configured() *slog.LevelVar {
 			Proxies: provision.Settings{
 				Image: "flomesh/fsm-proxy:v1", Controller: "https://fsm-controller", TrustMap: "fsm-trust", Audience: audience,
 			},
-			LogLevel: level, Log: slog.New(slog.NewTextHandler(testLog{l.t}, nil)),
+			LogLevel: level, Log: slog.New(slog.NewTextHandler(testLog{l.T}, nil)),
 		}, ln)
 	}()
-	l.t.Cleanup(func() {
+	l.T.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	})
 	return level
@@ -114,7 +114,7 @@ func is[T comparable](got, want T) error {
 // runs reports what the Deployment of the Gateway has in place of an image and
 // arguments.
 func (l *lab) runs(image string, args ...string) error {
-	d, err := l.client.AppsV1().Deployments("configured").Get(l.ctx, "fsm-gateway-configured", metav1.GetOptions{})
+	d, err := l.Kube.AppsV1().Deployments("configured").Get(l.Ctx, "fsm-gateway-configured", metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
@@ -128,15 +128,15 @@ func (l *lab) runs(image string, args ...string) error {
 }
 
 func (l *lab) generation() int64 {
-	l.t.Helper()
-	d, err := l.client.AppsV1().Deployments("configured").Get(l.ctx, "fsm-gateway-configured", metav1.GetOptions{})
-	l.check(err)
+	l.T.Helper()
+	d, err := l.Kube.AppsV1().Deployments("configured").Get(l.Ctx, "fsm-gateway-configured", metav1.GetOptions{})
+	l.Check(err)
 	return d.Generation
 }
 
 // warned reports whether no event about the mesh configuration has a text.
 func (l *lab) warned(text string) error {
-	events, err := l.client.CoreV1().Events("configured").List(l.ctx, metav1.ListOptions{})
+	events, err := l.Kube.CoreV1().Events("configured").List(l.Ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}

@@ -57,18 +57,18 @@ func TestEndingNamespace(t *testing.T) {
 	}
 	l.listen()
 	held := strings.Replace(gatewayWith("ending", "gw", ""), "metadata: {", "metadata: {finalizers: [example.com/held], ", 1)
-	l.apply(held)
+	l.Put(held)
 	l.workload("ending", "fsm-gateway-ending")
-	l.check(l.client.CoreV1().Namespaces().Delete(l.ctx, "ending", metav1.DeleteOptions{}))
-	defer l.apply(strings.Replace(held, "finalizers: [example.com/held], ", "finalizers: [], ", 1))
+	l.Check(l.Kube.CoreV1().Namespaces().Delete(l.Ctx, "ending", metav1.DeleteOptions{}))
+	defer l.Put(strings.Replace(held, "finalizers: [example.com/held], ", "finalizers: [], ", 1))
 	// Kubernetes deletes the workload, and refuses another one.
-	l.eventually("another workload is refused", func() error {
+	l.Eventually("another workload is refused", func() error {
 		if refused.Load() == 0 {
 			return errors.New("nothing was refused")
 		}
 		return nil
 	})
-	l.apply(gatewayWith("staying", "gw", ""))
+	l.Put(gatewayWith("staying", "gw", ""))
 	l.workload("staying", "fsm-gateway-staying")
 	if strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("log:\n%s", log.String())
@@ -78,13 +78,13 @@ func TestEndingNamespace(t *testing.T) {
 // workload waits until a Gateway has its Deployment and Service, and returns the UID
 // of the latter.
 func (l *lab) workload(namespace, name string) (uid types.UID) {
-	l.t.Helper()
-	l.eventually("workload "+name, func() error {
-		_, err := l.client.AppsV1().Deployments(namespace).Get(l.ctx, name, metav1.GetOptions{})
+	l.T.Helper()
+	l.Eventually("workload "+name, func() error {
+		_, err := l.Kube.AppsV1().Deployments(namespace).Get(l.Ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		s, err := l.client.CoreV1().Services(namespace).Get(l.ctx, name, metav1.GetOptions{})
+		s, err := l.Kube.CoreV1().Services(namespace).Get(l.Ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -101,20 +101,20 @@ func TestSuccession(t *testing.T) {
 	l.namespace("succession")
 	controller := l.listen()
 	const workload = "fsm-gateway-succession"
-	gateway := strings.ReplaceAll(gatewayWith("succession", "gw", ""), "8080", freePort(t))
-	l.apply(gateway)
+	gateway := strings.ReplaceAll(gatewayWith("succession", "gw", ""), "8080", l.FreePort())
+	l.Put(gateway)
 	before := l.workload("succession", workload)
 	// The Service lingers, as one does that a load balancer has not let go yet.
-	_, err := l.client.CoreV1().Services("succession").Patch(l.ctx, workload, types.MergePatchType,
+	_, err := l.Kube.CoreV1().Services("succession").Patch(l.Ctx, workload, types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":["example.com/held"]}}`), metav1.PatchOptions{})
-	l.check(err)
-	l.check(l.Delete(l.ctx, gateway))
-	l.apply(gateway)
+	l.Check(err)
+	l.Check(l.Delete(l.Ctx, gateway))
+	l.Put(gateway)
 	l.says("succession", "gw", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending", Message: "waiting until it is gone"})
-	_, err = l.client.CoreV1().Services("succession").Patch(l.ctx, workload, types.MergePatchType,
+	_, err = l.Kube.CoreV1().Services("succession").Patch(l.Ctx, workload, types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
-	l.check(err)
-	l.eventually("another Service of the same name", func() error {
+	l.Check(err)
+	l.Eventually("another Service of the same name", func() error {
 		if now := l.workload("succession", workload); now == before {
 			return errors.New("it is the same Service")
 		}
@@ -123,8 +123,8 @@ func TestSuccession(t *testing.T) {
 	l.assign("succession", workload, "", "192.0.2.8")
 	l.proxy(controller, "succession", workload, "gw")
 	l.says("succession", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
-	services, err := l.client.CoreV1().Services("succession").List(l.ctx, metav1.ListOptions{})
-	l.check(err)
+	services, err := l.Kube.CoreV1().Services("succession").List(l.Ctx, metav1.ListOptions{})
+	l.Check(err)
 	if len(services.Items) != 1 {
 		t.Errorf("%d Services", len(services.Items))
 	}
@@ -148,24 +148,24 @@ func TestStatusesOfWorkloads(t *testing.T) {
 	}
 	l.listen()
 	const name = "fsm-gateway-scaling"
-	l.apply(strings.Replace(gatewayWith("scaling", "gw", ""), "metadata: {", "metadata: {annotations: {gateway.flomesh.io/auto-scaling: 'true'}, ", 1))
+	l.Put(strings.Replace(gatewayWith("scaling", "gw", ""), "metadata: {", "metadata: {annotations: {gateway.flomesh.io/auto-scaling: 'true'}, ", 1))
 	l.workload("scaling", name)
-	scalers := l.client.AutoscalingV2().HorizontalPodAutoscalers("scaling")
-	l.eventually("autoscaler", func() error {
-		_, err := scalers.Get(l.ctx, name, metav1.GetOptions{})
+	scalers := l.Kube.AutoscalingV2().HorizontalPodAutoscalers("scaling")
+	l.Eventually("autoscaler", func() error {
+		_, err := scalers.Get(l.Ctx, name, metav1.GetOptions{})
 		return err
 	})
 	for i := range 10 {
-		h, err := scalers.Get(l.ctx, name, metav1.GetOptions{})
-		l.check(err)
+		h, err := scalers.Get(l.Ctx, name, metav1.GetOptions{})
+		l.Check(err)
 		h.Status = autoscalingv2.HorizontalPodAutoscalerStatus{CurrentReplicas: int32(i), DesiredReplicas: int32(i)}
-		_, err = scalers.UpdateStatus(l.ctx, h, metav1.UpdateOptions{})
+		_, err = scalers.UpdateStatus(l.Ctx, h, metav1.UpdateOptions{})
 		if !apierrors.IsConflict(err) { // the autoscaler's own controller writes it as well
-			l.check(err)
+			l.Check(err)
 		}
 		l.assign("scaling", name, "", fmt.Sprint("192.0.2.", 10+i))
 	}
-	l.eventually("the last address is seen", func() error {
+	l.Eventually("the last address is seen", func() error {
 		g, err := l.read("scaling", "gw")
 		if err == nil && (len(g.Status.Addresses) != 1 || g.Status.Addresses[0].Value != "192.0.2.19") {
 			err = fmt.Errorf("addresses are %+v", g.Status.Addresses)
@@ -176,10 +176,10 @@ func TestStatusesOfWorkloads(t *testing.T) {
 	if n := writes.Load(); n < 2 || n > 4 {
 		t.Errorf("%d writes", n)
 	}
-	_, err := scalers.Patch(l.ctx, name, types.MergePatchType, []byte(`{"spec":{"maxReplicas":99}}`), metav1.PatchOptions{})
-	l.check(err)
-	l.eventually("the edit is taken back", func() error {
-		h, err := scalers.Get(l.ctx, name, metav1.GetOptions{})
+	_, err := scalers.Patch(l.Ctx, name, types.MergePatchType, []byte(`{"spec":{"maxReplicas":99}}`), metav1.PatchOptions{})
+	l.Check(err)
+	l.Eventually("the edit is taken back", func() error {
+		h, err := scalers.Get(l.Ctx, name, metav1.GetOptions{})
 		if err == nil && h.Spec.MaxReplicas == 99 {
 			err = errors.New("it is still there")
 		}
@@ -204,22 +204,22 @@ func TestLeaderKilled(t *testing.T) {
 	l.leads("one")
 	follower := l.local()
 	l.operateAs("two", follower)
-	l.apply(strings.ReplaceAll(gatewayWith("killed", "gw", ""), "8080", freePort(t)))
+	l.Put(strings.ReplaceAll(gatewayWith("killed", "gw", ""), "8080", l.FreePort()))
 	l.assign("killed", "fsm-gateway-killed", "", "192.0.2.7")
 	l.proxy(follower.Addr().String(), "killed", "fsm-gateway-killed", "gw")
 	l.says("killed", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
 
 	dead.Store(true)
 	begun := time.Now()
-	l.apply("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: killed}\nspec: {ports: [{port: 80}]}\n")
-	l.apply(strings.NewReplacer("namespace: shop", "namespace: killed", "VERSION", "1").Replace(route))
+	l.Put("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: killed}\nspec: {ports: [{port: 80}]}\n")
+	l.Put(strings.NewReplacer("namespace: shop", "namespace: killed", "VERSION", "1").Replace(route))
 	l.leads("two")
-	l.eventually("a route is accepted by the next leader", func() error { return l.acceptedIn("killed") })
+	l.Eventually("a route is accepted by the next leader", func() error { return l.acceptedIn("killed") })
 	if took := time.Since(begun); took > 25*time.Second {
 		t.Errorf("it took %v; the lease is for 15 s", took)
 	}
 	g, err := l.read("killed", "gw")
-	l.check(err)
+	l.Check(err)
 	if !meta.IsStatusConditionTrue(g.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed)) {
 		t.Errorf("the Gateway's status is %+v", g.Status)
 	}

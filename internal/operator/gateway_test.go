@@ -22,32 +22,32 @@ import (
 
 // listen runs a control plane and returns its address.
 func (l *lab) listen() (controller string) {
-	l.t.Helper()
+	l.T.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	l.operate(ln)
 	return ln.Addr().String()
 }
 
 // namespace makes one with a name of its own, and our class.
 func (l *lab) namespace(name string) {
-	l.t.Helper()
-	l.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + "}\n" +
+	l.T.Helper()
+	l.Put("apiVersion: v1\nkind: Namespace\nmetadata: {name: fsm-system}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + "}\n" +
 		"---\napiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: fsm-gateway-cls}\nspec: {controllerName: flomesh.io/gateway-controller}\n")
 }
 
 // read reads a Gateway.
 func (l *lab) read(namespace, name string) (*gatewayv1.Gateway, error) {
 	var g gatewayv1.Gateway
-	err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: "+name+", namespace: "+namespace+"}\n", &g)
+	err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: "+name+", namespace: "+namespace+"}\n", &g)
 	return &g, err
 }
 
 // says waits until a Gateway has a condition, of its latest generation.
 func (l *lab) says(namespace, name string, want metav1.Condition) *gatewayv1.Gateway {
-	l.t.Helper()
+	l.T.Helper()
 	var g *gatewayv1.Gateway
-	l.eventually(fmt.Sprintf("%s=%s of Gateway %s", want.Type, want.Status, name), func() (err error) {
+	l.Eventually(fmt.Sprintf("%s=%s of Gateway %s", want.Type, want.Status, name), func() (err error) {
 		if g, err = l.read(namespace, name); err != nil {
 			return err
 		}
@@ -63,10 +63,10 @@ func (l *lab) says(namespace, name string, want metav1.Condition) *gatewayv1.Gat
 // assign does what a load balancer does that has some addresses: it gives the one
 // that is asked for, or none.
 func (l *lab) assign(namespace, name, asked string, has ...string) {
-	l.t.Helper()
+	l.T.Helper()
 	var s *corev1.Service
-	l.eventually("Service "+name+" asks for "+asked, func() (err error) {
-		s, err = l.client.CoreV1().Services(namespace).Get(l.ctx, name, metav1.GetOptions{})
+	l.Eventually("Service "+name+" asks for "+asked, func() (err error) {
+		s, err = l.Kube.CoreV1().Services(namespace).Get(l.Ctx, name, metav1.GetOptions{})
 		if err == nil && s.Spec.LoadBalancerIP != asked {
 			err = fmt.Errorf("it asks for %q", s.Spec.LoadBalancerIP)
 		}
@@ -76,8 +76,8 @@ func (l *lab) assign(namespace, name, asked string, has ...string) {
 	for _, ip := range has {
 		s.Status.LoadBalancer.Ingress = append(s.Status.LoadBalancer.Ingress, corev1.LoadBalancerIngress{IP: ip})
 	}
-	_, err := l.client.CoreV1().Services(namespace).UpdateStatus(l.ctx, s, metav1.UpdateOptions{})
-	l.check(err)
+	_, err := l.Kube.CoreV1().Services(namespace).UpdateStatus(l.Ctx, s, metav1.UpdateOptions{})
+	l.Check(err)
 }
 
 func gatewayWith(namespace, name, spec string) string {
@@ -94,17 +94,17 @@ func TestAddresses(t *testing.T) {
 	const workload = "fsm-gateway-addresses"
 	const accepted, programmed = "Accepted", "Programmed"
 
-	l.apply(gatewayWith("addresses", "gw", "  addresses: [{type: example.com/strange, value: x}, {value: 192.0.2.1}, {value: 192.0.2.2}]\n"))
+	l.Put(gatewayWith("addresses", "gw", "  addresses: [{type: example.com/strange, value: x}, {value: 192.0.2.1}, {value: 192.0.2.2}]\n"))
 	l.says("addresses", "gw", metav1.Condition{Type: accepted, Status: "False", Reason: "UnsupportedAddress", Message: "example.com/strange"})
 	l.says("addresses", "gw", metav1.Condition{Type: programmed, Status: "False", Reason: "Invalid"})
 
-	l.apply(gatewayWith("addresses", "gw", "  addresses: [{value: 192.0.2.1}, {value: 192.0.2.2}]\n"))
+	l.Put(gatewayWith("addresses", "gw", "  addresses: [{value: 192.0.2.1}, {value: 192.0.2.2}]\n"))
 	l.says("addresses", "gw", metav1.Condition{Type: accepted, Status: "True", Reason: accepted})
 	l.assign("addresses", workload, "192.0.2.1")
 	l.proxy(controller, "addresses", workload, "gw")
 	l.says("addresses", "gw", metav1.Condition{Type: programmed, Status: "False", Reason: "AddressNotUsable", Message: "192.0.2.1, addresses[1]: 192.0.2.2"})
 
-	l.apply(gatewayWith("addresses", "gw", "  addresses: [{type: IPAddress, value: 192.0.2.2}]\n"))
+	l.Put(gatewayWith("addresses", "gw", "  addresses: [{type: IPAddress, value: 192.0.2.2}]\n"))
 	l.assign("addresses", workload, "192.0.2.2", "192.0.2.2")
 	g := l.says("addresses", "gw", metav1.Condition{Type: programmed, Status: "True", Reason: programmed})
 	want := []gatewayv1.GatewayStatusAddress{{Type: new(gatewayv1.IPAddressType), Value: "192.0.2.2"}}
@@ -118,7 +118,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("addresses are %+v", a)
 	}
 
-	l.apply(gatewayWith("addresses", "gw", "  addresses: [{type: IPAddress}]\n"))
+	l.Put(gatewayWith("addresses", "gw", "  addresses: [{type: IPAddress}]\n"))
 	l.assign("addresses", workload, "", "192.0.2.99")
 	l.says("addresses", "gw", metav1.Condition{Type: programmed, Status: "True", Reason: programmed})
 }
@@ -130,27 +130,27 @@ func TestInfrastructure(t *testing.T) {
 	l.namespace("infra")
 	l.listen()
 	name := "long-" + strings.Repeat("x", 248)
-	l.apply(gatewayWith("infra", name, `  infrastructure:
+	l.Put(gatewayWith("infra", name, `  infrastructure:
     labels: {team: a}
     annotations: {example.com/note: b}
     parametersRef: {group: "", kind: ConfigMap, name: wishes}
 `))
 	l.says("infra", name, metav1.Condition{Type: "Accepted", Status: "False", Reason: "InvalidParameters", Message: "wishes"})
-	l.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wishes, namespace: infra}\ndata: {replicas: '2', cpu: much, colour: red}\n")
+	l.Put("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wishes, namespace: infra}\ndata: {replicas: '2', cpu: much, colour: red}\n")
 	l.says("infra", name, metav1.Condition{Type: "Accepted", Status: "True", Reason: "Accepted"})
 	l.says("infra", name, metav1.Condition{Type: "gateway.flomesh.io/OptionsValid", Status: "False", Reason: "InvalidOption", Message: "wishes: cpu"})
 
 	const workload = "fsm-gateway-infra"
 	l.workload("infra", workload)
-	d, err := l.client.AppsV1().Deployments("infra").Get(l.ctx, workload, metav1.GetOptions{})
-	l.check(err)
+	d, err := l.Kube.AppsV1().Deployments("infra").Get(l.Ctx, workload, metav1.GetOptions{})
+	l.Check(err)
 	if d.Spec.Replicas == nil || *d.Spec.Replicas != 2 {
 		t.Errorf("Deployment has %v replicas", d.Spec.Replicas)
 	}
-	s, err := l.client.CoreV1().Services("infra").Get(l.ctx, workload, metav1.GetOptions{})
-	l.check(err)
-	a, err := l.client.CoreV1().ServiceAccounts("infra").Get(l.ctx, workload, metav1.GetOptions{})
-	l.check(err)
+	s, err := l.Kube.CoreV1().Services("infra").Get(l.Ctx, workload, metav1.GetOptions{})
+	l.Check(err)
+	a, err := l.Kube.CoreV1().ServiceAccounts("infra").Get(l.Ctx, workload, metav1.GetOptions{})
+	l.Check(err)
 	for what, o := range map[string]metav1.ObjectMeta{
 		"Deployment": d.ObjectMeta, "pods": d.Spec.Template.ObjectMeta, "Service": s.ObjectMeta, "ServiceAccount": a.ObjectMeta,
 	} {
@@ -159,13 +159,13 @@ func TestInfrastructure(t *testing.T) {
 		}
 	}
 
-	l.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wishes, namespace: infra}\ndata: {replicas: '3'}\n")
-	l.eventually("three replicas and no complaint", func() error {
+	l.Put("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wishes, namespace: infra}\ndata: {replicas: '3'}\n")
+	l.Eventually("three replicas and no complaint", func() error {
 		g, err := l.read("infra", name)
 		if err != nil {
 			return err
 		}
-		d, err := l.client.AppsV1().Deployments("infra").Get(l.ctx, workload, metav1.GetOptions{})
+		d, err := l.Kube.AppsV1().Deployments("infra").Get(l.Ctx, workload, metav1.GetOptions{})
 		if err != nil || *d.Spec.Replicas != 3 || meta.FindStatusCondition(g.Status.Conditions, "gateway.flomesh.io/OptionsValid") != nil {
 			return fmt.Errorf("%v, status %+v", err, g.Status.Conditions)
 		}
@@ -177,17 +177,17 @@ func TestInfrastructure(t *testing.T) {
 func TestLeaving(t *testing.T) {
 	l := newLab(t)
 	l.namespace("leaving")
-	l.apply("apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: others}\nspec: {controllerName: example.com/controller}\n")
+	l.Put("apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: others}\nspec: {controllerName: example.com/controller}\n")
 	// The plain name is taken by something that a user made.
-	l.apply("apiVersion: v1\nkind: Service\nmetadata: {name: fsm-gateway-leaving, namespace: leaving}\nspec: {ports: [{port: 1}]}\n")
+	l.Put("apiVersion: v1\nkind: Service\nmetadata: {name: fsm-gateway-leaving, namespace: leaving}\nspec: {ports: [{port: 1}]}\n")
 	l.listen()
 	annotated := func(annotations string) string {
 		return strings.Replace(gatewayWith("leaving", "gw", ""), "metadata: {", "metadata: {annotations: {"+annotations+"}, ", 1)
 	}
-	l.apply(annotated("gateway.flomesh.io/auto-scaling: 'true', gateway.flomesh.io/enable-pod-disruption-budget: 'true'"))
+	l.Put(annotated("gateway.flomesh.io/auto-scaling: 'true', gateway.flomesh.io/enable-pod-disruption-budget: 'true'"))
 	var workload string
-	l.eventually("everything is there", func() error {
-		list, err := l.client.PolicyV1().PodDisruptionBudgets("leaving").List(l.ctx, metav1.ListOptions{})
+	l.Eventually("everything is there", func() error {
+		list, err := l.Kube.PolicyV1().PodDisruptionBudgets("leaving").List(l.Ctx, metav1.ListOptions{})
 		if err != nil || len(list.Items) != 1 {
 			return fmt.Errorf("%v, budgets %v", err, list.Items)
 		}
@@ -199,46 +199,46 @@ func TestLeaving(t *testing.T) {
 	}
 	absent := func(what string, get func() error) {
 		t.Helper()
-		l.eventually(what+" is gone", func() error {
+		l.Eventually(what+" is gone", func() error {
 			if err := get(); !apierrors.IsNotFound(err) {
 				return fmt.Errorf("got %v", err)
 			}
 			return nil
 		})
 	}
-	l.apply(annotated(""))
+	l.Put(annotated(""))
 	absent("HorizontalPodAutoscaler", func() error {
-		_, err := l.client.AutoscalingV2().HorizontalPodAutoscalers("leaving").Get(l.ctx, workload, metav1.GetOptions{})
+		_, err := l.Kube.AutoscalingV2().HorizontalPodAutoscalers("leaving").Get(l.Ctx, workload, metav1.GetOptions{})
 		return err
 	})
 	absent("PodDisruptionBudget", func() error {
-		_, err := l.client.PolicyV1().PodDisruptionBudgets("leaving").Get(l.ctx, workload, metav1.GetOptions{})
+		_, err := l.Kube.PolicyV1().PodDisruptionBudgets("leaving").Get(l.Ctx, workload, metav1.GetOptions{})
 		return err
 	})
 
-	l.check(l.client.AppsV1().Deployments("leaving").Delete(l.ctx, workload, metav1.DeleteOptions{}))
+	l.Check(l.Kube.AppsV1().Deployments("leaving").Delete(l.Ctx, workload, metav1.DeleteOptions{}))
 	deployment := func() error {
-		_, err := l.client.AppsV1().Deployments("leaving").Get(l.ctx, workload, metav1.GetOptions{})
+		_, err := l.Kube.AppsV1().Deployments("leaving").Get(l.Ctx, workload, metav1.GetOptions{})
 		return err
 	}
-	l.eventually("a Deployment that somebody deleted is back", deployment)
+	l.Eventually("a Deployment that somebody deleted is back", deployment)
 
-	l.apply(strings.Replace(gatewayWith("leaving", "gw", ""), "fsm-gateway-cls", "others", 1))
+	l.Put(strings.Replace(gatewayWith("leaving", "gw", ""), "fsm-gateway-cls", "others", 1))
 	absent("Deployment of a Gateway that another controller has", deployment)
 	absent("its Service", func() error {
-		_, err := l.client.CoreV1().Services("leaving").Get(l.ctx, workload, metav1.GetOptions{})
+		_, err := l.Kube.CoreV1().Services("leaving").Get(l.Ctx, workload, metav1.GetOptions{})
 		return err
 	})
 
-	l.apply(gatewayWith("leaving", "gw", ""))
-	l.eventually("Deployment of a Gateway that is ours again", deployment)
-	l.check(l.Delete(l.ctx, gatewayWith("leaving", "gw", "")))
+	l.Put(gatewayWith("leaving", "gw", ""))
+	l.Eventually("Deployment of a Gateway that is ours again", deployment)
+	l.Check(l.Delete(l.Ctx, gatewayWith("leaving", "gw", "")))
 	absent("Deployment of a deleted Gateway", deployment)
 	absent("its authorities", func() error {
-		_, err := l.client.CoreV1().ConfigMaps("leaving").Get(l.ctx, "fsm-trust", metav1.GetOptions{})
+		_, err := l.Kube.CoreV1().ConfigMaps("leaving").Get(l.Ctx, "fsm-trust", metav1.GetOptions{})
 		return err
 	})
-	if _, err := l.client.CoreV1().Services("leaving").Get(l.ctx, "fsm-gateway-leaving", metav1.GetOptions{}); err != nil {
+	if _, err := l.Kube.CoreV1().Services("leaving").Get(l.Ctx, "fsm-gateway-leaving", metav1.GetOptions{}); err != nil {
 		t.Errorf("the user's Service: %v", err)
 	}
 }
@@ -251,9 +251,9 @@ func TestClass(t *testing.T) {
 	l.listen()
 	version := func(status, reason string) {
 		t.Helper()
-		l.eventually("SupportedVersion="+status, func() error {
+		l.Eventually("SupportedVersion="+status, func() error {
 			var c gatewayv1.GatewayClass
-			if err := l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: fsm-gateway-cls}\n", &c); err != nil {
+			if err := l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: fsm-gateway-cls}\n", &c); err != nil {
 				return err
 			}
 			for _, want := range []metav1.Condition{
@@ -269,12 +269,12 @@ func TestClass(t *testing.T) {
 	}
 	version("True", "SupportedVersion")
 	definitions, err := metadata.NewForConfig(shared.Admin())
-	l.check(err)
+	l.Check(err)
 	comeFrom := func(release string) {
 		_, err := definitions.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}).
-			Patch(l.ctx, "httproutes.gateway.networking.k8s.io", types.MergePatchType,
+			Patch(l.Ctx, "httproutes.gateway.networking.k8s.io", types.MergePatchType,
 				[]byte(`{"metadata": {"annotations": {"gateway.networking.k8s.io/bundle-version": "`+release+`"}}}`), metav1.PatchOptions{})
-		l.check(err)
+		l.Check(err)
 	}
 	comeFrom("v1.99.0")
 	version("False", "UnsupportedVersion")
@@ -298,17 +298,17 @@ func TestNothingIsAppliedTwice(t *testing.T) {
 	}
 	l.namespace(namespace)
 	l.listen()
-	l.apply(gatewayWith(namespace, "gw", ""))
+	l.Put(gatewayWith(namespace, "gw", ""))
 	l.says(namespace, "gw", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending"})
-	l.apply("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: " + namespace + "}\nspec: {ports: [{port: 80}]}\n")
+	l.Put("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: " + namespace + "}\nspec: {ports: [{port: 80}]}\n")
 	for _, version := range []string{"1", "2", "3"} {
-		l.apply(strings.NewReplacer("namespace: shop", "namespace: "+namespace, "VERSION", version).Replace(route))
-		l.eventually("route is accepted", func() error { return l.acceptedIn(namespace) })
+		l.Put(strings.NewReplacer("namespace: shop", "namespace: "+namespace, "VERSION", version).Replace(route))
+		l.Eventually("route is accepted", func() error { return l.acceptedIn(namespace) })
 	}
 	// The next Gateway is applied by a pass that looked at the first one as well.
-	l.apply(gatewayWith(namespace, "next", ""))
-	l.eventually("workload of the next Gateway", func() error {
-		list, err := l.client.CoreV1().Services(namespace).List(l.ctx, metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=next"})
+	l.Put(gatewayWith(namespace, "next", ""))
+	l.Eventually("workload of the next Gateway", func() error {
+		list, err := l.Kube.CoreV1().Services(namespace).List(l.Ctx, metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=next"})
 		if err != nil || len(list.Items) != 1 {
 			return fmt.Errorf("%v, Services %v", err, list.Items)
 		}

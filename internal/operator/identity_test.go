@@ -16,20 +16,20 @@ import (
 
 // token is one of a service account.
 func (l *lab) token(namespace, account, audience string) string {
-	l.t.Helper()
-	token, err := l.client.CoreV1().ServiceAccounts(namespace).CreateToken(l.ctx, account, &authenticationv1.TokenRequest{
+	l.T.Helper()
+	token, err := l.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(l.Ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
 	}, metav1.CreateOptions{})
-	l.check(err)
+	l.Check(err)
 	return token.Status.Token
 }
 
 // certify asks a control plane for a certificate; the error says why there is none.
 // The authorities are the same everywhere, and these stay when the Gateway goes.
 func (l *lab) certify(controller, token string, id identity.ID) error {
-	l.t.Helper()
-	trust, err := l.client.CoreV1().ConfigMaps("neighbours").Get(l.ctx, "fsm-trust", metav1.GetOptions{})
-	l.check(err)
+	l.T.Helper()
+	trust, err := l.Kube.CoreV1().ConfigMaps("neighbours").Get(l.Ctx, "fsm-trust", metav1.GetOptions{})
+	l.Check(err)
 	authority := deliver.Authority{
 		URL: "https://" + controller, Token: func() (string, error) { return token, nil },
 		TLS: identity.ClientTLS(identity.Side{
@@ -43,7 +43,7 @@ func (l *lab) certify(controller, token string, id identity.ID) error {
 		default:
 		}
 	}})
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(l.Ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
 	defer func() { cancel(); <-done }()
@@ -52,8 +52,8 @@ func (l *lab) certify(controller, token string, id identity.ID) error {
 		return nil
 	case err := <-refused:
 		return err
-	case <-l.ctx.Done():
-		return l.ctx.Err()
+	case <-l.Ctx.Done():
+		return l.Ctx.Err()
 	}
 }
 
@@ -65,9 +65,9 @@ func TestIdentities(t *testing.T) {
 	l.namespace("identities")
 	l.namespace("neighbours")
 	controller := l.listen()
-	l.apply(gatewayWith("identities", "gw", ""))
-	l.apply(gatewayWith("neighbours", "gw", ""))
-	l.apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: identities}\n")
+	l.Put(gatewayWith("identities", "gw", ""))
+	l.Put(gatewayWith("neighbours", "gw", ""))
+	l.Put("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: identities}\n")
 	const own, theirs = "fsm-gateway-identities", "fsm-gateway-neighbours"
 	l.workload("identities", own)
 	l.workload("neighbours", theirs)
@@ -100,8 +100,8 @@ func TestIdentities(t *testing.T) {
 			}
 		})
 	}
-	l.check(l.Delete(l.ctx, gatewayWith("identities", "gw", "")))
-	l.eventually("the Gateway is gone for the control plane", func() error {
+	l.Check(l.Delete(l.Ctx, gatewayWith("identities", "gw", "")))
+	l.Eventually("the Gateway is gone for the control plane", func() error {
 		if err := l.certify(controller, tests[0].token, id); err == nil || !strings.Contains(err.Error(), "401") {
 			return fmt.Errorf("got %v", err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/proxytest"
@@ -48,13 +49,13 @@ spec:
 func TestNamesOfTenants(t *testing.T) {
 	l := newLab(t)
 	l.namespace("names")
-	l.apply(gatewayWith("names", "gw", "") + "---" + strings.ReplaceAll(tenant, "BACKEND", "plain"))
+	l.Put(gatewayWith("names", "gw", "") + "---" + strings.ReplaceAll(tenant, "BACKEND", "plain"))
 	controller := l.listen()
 	var p *proxytest.Proxy
 	l.begun = func(q *proxytest.Proxy) { p = q }
 	l.says("names", "gw", metav1.Condition{Type: "Accepted", Status: "True", Reason: "Accepted"})
-	l.eventually("account of the proxy", func() error {
-		_, err := l.client.CoreV1().ServiceAccounts("names").Get(l.ctx, "fsm-gateway-names", metav1.GetOptions{})
+	l.Eventually("account of the proxy", func() error {
+		_, err := l.Kube.CoreV1().ServiceAccounts("names").Get(l.Ctx, "fsm-gateway-names", metav1.GetOptions{})
 		return err
 	})
 	l.proxy(controller, "names", "fsm-gateway-names", "gw")
@@ -73,34 +74,41 @@ func TestNamesOfTenants(t *testing.T) {
 			return fmt.Errorf("backends are %v", s.Backends)
 		}
 	}
-	l.eventually("proxy serves", serves("names/plain"))
+	l.Eventually("proxy serves", serves("names/plain"))
 	if r := p.Snapshot().Resolution; r != nil {
 		t.Errorf("a proxy that resolves nothing is told of %v", r.Refused)
 	}
 
-	l.apply(strings.ReplaceAll(tenant, "BACKEND", "web"))
-	l.eventually("proxy serves", serves("names/web"))
+	l.Put(strings.ReplaceAll(tenant, "BACKEND", "web"))
+	l.Eventually("proxy serves", serves("names/web"))
 	// The cluster's own range of Services, and of pods those that say so themselves.
-	api, err := l.client.CoreV1().Services("default").Get(l.ctx, "kubernetes", metav1.GetOptions{})
-	l.check(err)
+	api, err := l.Kube.CoreV1().Services("default").Get(l.Ctx, "kubernetes", metav1.GetOptions{})
+	l.Check(err)
 	l.expect(p, []string{api.Spec.ClusterIP, "203.0.113.1", "10.244.3.9"}, []string{"203.0.113.9", "192.0.2.10", "10.244.3.8"})
 
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "names"}, Spec: corev1.NodeSpec{PodCIDR: "10.244.3.0/24", PodCIDRs: []string{"10.244.3.0/24"}}}
-	node, err = l.client.CoreV1().Nodes().Create(l.ctx, node, metav1.CreateOptions{})
-	l.check(err)
+	_, err = l.Kube.CoreV1().Nodes().Create(l.Ctx, node, metav1.CreateOptions{})
+	l.Check(err)
 	l.expect(p, []string{"10.244.3.8", "10.244.3.9"}, []string{"192.0.2.10"})
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: "names"}, {Type: corev1.NodeInternalIP, Address: "192.0.2.10"}}
-	_, err = l.client.CoreV1().Nodes().UpdateStatus(l.ctx, node, metav1.UpdateOptions{})
-	l.check(err)
+	// A controller of nodes writes to it as well.
+	l.Check(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		node, err := l.Kube.CoreV1().Nodes().Get(l.Ctx, "names", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: "names"}, {Type: corev1.NodeInternalIP, Address: "192.0.2.10"}}
+		_, err = l.Kube.CoreV1().Nodes().UpdateStatus(l.Ctx, node, metav1.UpdateOptions{})
+		return err
+	}))
 	l.expect(p, []string{"192.0.2.10", "10.244.3.8"}, nil)
 	if n := p.Snapshot().Resolution.Refused; slices.Contains(n, netip.MustParsePrefix("10.244.3.9/32")) {
 		t.Errorf("an address of a known network is listed besides: %v", n)
 	}
-	l.check(l.client.CoreV1().Nodes().Delete(l.ctx, "names", metav1.DeleteOptions{}))
+	l.Check(l.Kube.CoreV1().Nodes().Delete(l.Ctx, "names", metav1.DeleteOptions{}))
 	l.expect(p, []string{"10.244.3.9"}, []string{"192.0.2.10", "10.244.3.8"})
 
-	l.apply(strings.ReplaceAll(tenant, "BACKEND", "plain"))
-	l.eventually("proxy resolves nothing any more", func() error {
+	l.Put(strings.ReplaceAll(tenant, "BACKEND", "plain"))
+	l.Eventually("proxy resolves nothing any more", func() error {
 		if r := p.Snapshot().Resolution; r != nil {
 			return fmt.Errorf("it is told of %v", r.Refused)
 		}
@@ -110,8 +118,8 @@ func TestNamesOfTenants(t *testing.T) {
 
 // expect waits until names may not resolve to some addresses, and may to others.
 func (l *lab) expect(p *proxytest.Proxy, refused, permitted []string) {
-	l.t.Helper()
-	l.eventually(fmt.Sprintf("%v refused, %v permitted", refused, permitted), func() error {
+	l.T.Helper()
+	l.Eventually(fmt.Sprintf("%v refused, %v permitted", refused, permitted), func() error {
 		r := p.Snapshot().Resolution
 		if r == nil {
 			return fmt.Errorf("names are not restricted")

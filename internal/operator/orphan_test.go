@@ -53,11 +53,11 @@ spec:
 func TestOrphan(t *testing.T) {
 	l := newLab(t)
 	l.namespace("orphan")
-	l.apply(orphanClass)
+	l.Put(orphanClass)
 	ip, port := backend(t, "hello")
-	gateway := freePort(t)
-	l.apply(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(orphanObjects))
-	l.apply(gatewayWith("orphan", "other", "")) // this one has a class all the time
+	gateway := l.FreePort()
+	l.Put(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(orphanObjects))
+	l.Put(gatewayWith("orphan", "other", "")) // this one has a class all the time
 	controller := l.local()
 	debug := l.debugged()
 	stop := l.operate(controller)
@@ -65,27 +65,27 @@ func TestOrphan(t *testing.T) {
 	l.assign("orphan", account, "", "192.0.2.7")
 	l.proxy(controller.Addr().String(), "orphan", account, "gw")
 	l.routeOrphan("1")
-	l.eventually("route serves", func() error { return answers(gateway, "1") })
+	l.Eventually("route serves", func() error { return answers(gateway, "1") })
 	l.says("orphan", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
-	l.eventually("route is accepted", func() error { return l.acceptedIn("orphan") })
+	l.Eventually("route is accepted", func() error { return l.acceptedIn("orphan") })
 	before, parent := l.recorded()
 
-	l.check(l.Delete(l.ctx, orphanClass))
-	l.eventually("proxy is left alone", func() error { return held(debug(), 1) })
+	l.Check(l.Delete(l.Ctx, orphanClass))
+	l.Eventually("proxy is left alone", func() error { return held(debug(), 1) })
 	l.stays(gateway, "2", before, parent)
 
 	stop()
 	controller, err := net.Listen("tcp", controller.Addr().String())
-	l.check(err)
+	l.Check(err)
 	l.operate(controller)
-	l.eventually("proxy is left alone by the next control plane", func() error { return held(debug(), 1) })
+	l.Eventually("proxy is left alone by the next control plane", func() error { return held(debug(), 1) })
 	end := l.proxy(controller.Addr().String(), "orphan", account, "gw")
-	l.eventually("proxy that is new gets nothing", func() error { return held(debug(), 2) })
+	l.Eventually("proxy that is new gets nothing", func() error { return held(debug(), 2) })
 	l.stays(gateway, "3", before, parent)
 	end()
 
-	l.apply(orphanClass)
-	l.eventually("the last edit", func() error { return answers(gateway, "3") })
+	l.Put(orphanClass)
+	l.Eventually("the last edit", func() error { return answers(gateway, "3") })
 	now := l.says("orphan", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
 	if diff := cmp.Diff(before.Conditions, now.Status.Conditions); diff != "" {
 		t.Errorf("conditions of the Gateway (-before +now):\n%s", diff)
@@ -94,9 +94,9 @@ func TestOrphan(t *testing.T) {
 
 // accountOf is the name of the workload of a Gateway.
 func (l *lab) accountOf(namespace, gateway string) (name string) {
-	l.t.Helper()
-	l.eventually("workload of "+gateway, func() error {
-		list, err := l.client.CoreV1().Services(namespace).List(l.ctx, metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=" + gateway})
+	l.T.Helper()
+	l.Eventually("workload of "+gateway, func() error {
+		list, err := l.Kube.CoreV1().Services(namespace).List(l.Ctx, metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=" + gateway})
 		if err != nil || len(list.Items) != 1 {
 			return fmt.Errorf("%v, Services %v", err, list.Items)
 		}
@@ -108,23 +108,23 @@ func (l *lab) accountOf(namespace, gateway string) (name string) {
 
 // routeOrphan applies a route of both Gateways.
 func (l *lab) routeOrphan(version string) {
-	l.t.Helper()
-	l.apply(strings.NewReplacer("namespace: shop", "namespace: orphan", "VERSION", version, "[{name: gw}]", "[{name: gw}, {name: other}]").Replace(route))
+	l.T.Helper()
+	l.Put(strings.NewReplacer("namespace: shop", "namespace: orphan", "VERSION", version, "[{name: gw}]", "[{name: gw}, {name: other}]").Replace(route))
 }
 
 // recorded is what is said about the Gateway, and by its route about it.
 func (l *lab) recorded() (gatewayv1.GatewayStatus, gatewayv1.RouteParentStatus) {
-	l.t.Helper()
+	l.T.Helper()
 	g, err := l.read("orphan", "gw")
-	l.check(err)
+	l.Check(err)
 	return g.Status, l.parent("gw")
 }
 
 // parent is what the route says about a Gateway; nothing if it does not mention it.
 func (l *lab) parent(gateway string) gatewayv1.RouteParentStatus {
-	l.t.Helper()
+	l.T.Helper()
 	var r gatewayv1.HTTPRoute
-	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: orphan}\n", &r))
+	l.Check(l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: orphan}\n", &r))
 	for _, p := range r.Status.Parents {
 		if string(p.ParentRef.Name) == gateway {
 			return p
@@ -136,11 +136,11 @@ func (l *lab) parent(gateway string) gatewayv1.RouteParentStatus {
 // stays checks that an edit of the route that was seen changes nothing for the
 // Gateway without a class.
 func (l *lab) stays(port, version string, status gatewayv1.GatewayStatus, parent gatewayv1.RouteParentStatus) {
-	l.t.Helper()
+	l.T.Helper()
 	l.routeOrphan(version)
 	var r gatewayv1.HTTPRoute
-	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: orphan}\n", &r))
-	l.eventually("the edit is seen", func() error {
+	l.Check(l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: orphan}\n", &r))
+	l.Eventually("the edit is seen", func() error {
 		c := l.parent("other").Conditions
 		if len(c) == 0 || c[0].ObservedGeneration != r.Generation {
 			return fmt.Errorf("generation %d, conditions %+v", r.Generation, c)
@@ -148,14 +148,14 @@ func (l *lab) stays(port, version string, status gatewayv1.GatewayStatus, parent
 		return nil
 	})
 	if err := answers(port, "1"); err != nil {
-		l.t.Errorf("without a class: %v", err)
+		l.T.Errorf("without a class: %v", err)
 	}
 	nowStatus, nowParent := l.recorded()
 	if diff := cmp.Diff(status, nowStatus); diff != "" {
-		l.t.Errorf("status of the Gateway (-before +now):\n%s", diff)
+		l.T.Errorf("status of the Gateway (-before +now):\n%s", diff)
 	}
 	if diff := cmp.Diff(parent, nowParent); diff != "" {
-		l.t.Errorf("status of the route (-before +now):\n%s", diff)
+		l.T.Errorf("status of the route (-before +now):\n%s", diff)
 	}
 }
 
@@ -173,7 +173,7 @@ func (l *lab) debugged() (proxies func() []deliver.Proxy) {
 			return nil // it begins
 		}
 		defer res.Body.Close()
-		l.check(json.NewDecoder(res.Body).Decode(&list))
+		l.Check(json.NewDecoder(res.Body).Decode(&list))
 		return list
 	}
 }
@@ -201,42 +201,42 @@ func held(proxies []deliver.Proxy, want int) error {
 func TestSwitchedOff(t *testing.T) {
 	l := newLab(t)
 	l.namespace("orphan")
-	l.apply(orphanClass)
-	l.check(l.ApplyFiles(l.ctx, "../../charts/fsm/crds/*.yaml"))
+	l.Put(orphanClass)
+	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/*.yaml"))
 	configuration := func(enabled bool) string {
 		return strings.Replace(meshConfig("v1alpha3", fmt.Sprintf("{gatewayAPI: {enabled: %t}}", enabled)), "namespace: configured", "namespace: fsm-system", 1)
 	}
 	t.Cleanup(func() {
-		ctx := context.WithoutCancel(l.ctx)
-		l.check(l.Delete(ctx, configuration(true)))
-		l.check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
+		ctx := context.WithoutCancel(l.Ctx)
+		l.Check(l.Delete(ctx, configuration(true)))
+		l.Check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
 	})
-	l.apply(configuration(true))
+	l.Put(configuration(true))
 	ip, port := backend(t, "hello")
-	gateway := freePort(t)
-	l.apply(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(orphanObjects))
+	gateway := l.FreePort()
+	l.Put(strings.NewReplacer("BACKEND_PORT", port, "BACKEND_IP", ip, "GATEWAY_PORT", gateway).Replace(orphanObjects))
 	controller := l.local()
 	debug := l.debugged()
 	stop := l.operate(controller)
 	l.proxy(controller.Addr().String(), "orphan", l.accountOf("orphan", "gw"), "gw")
 	l.routeOrphan("1")
-	l.eventually("route serves", func() error { return answers(gateway, "1") })
+	l.Eventually("route serves", func() error { return answers(gateway, "1") })
 
-	l.apply(configuration(false))
+	l.Put(configuration(false))
 	stop()
 	l.routeOrphan("2")
 	controller, err := net.Listen("tcp", controller.Addr().String())
-	l.check(err)
+	l.Check(err)
 	l.operate(controller)
-	l.eventually("proxy is connected, and has what it had", func() error {
+	l.Eventually("proxy is connected, and has what it had", func() error {
 		list := debug()
 		if len(list) != 1 || list[0].Why != "the controller has nothing to deliver yet" || list[0].Sent == "" {
 			return fmt.Errorf("%+v", list)
 		}
 		return answers(gateway, "1")
 	})
-	l.apply(configuration(true))
-	l.eventually("the edit", func() error { return answers(gateway, "2") })
+	l.Put(configuration(true))
+	l.Eventually("the edit", func() error { return answers(gateway, "2") })
 }
 
 // TestBeginning: a control plane that begins writes nothing about a Gateway about which
@@ -244,7 +244,7 @@ func TestSwitchedOff(t *testing.T) {
 func TestBeginning(t *testing.T) {
 	l := newLab(t)
 	l.namespace("beginning")
-	l.apply(strings.Replace(gatewayWith("beginning", "gw", ""), "metadata: {", "metadata: {annotations: {gateway.flomesh.io/replicas: many}, ", 1))
+	l.Put(strings.Replace(gatewayWith("beginning", "gw", ""), "metadata: {", "metadata: {annotations: {gateway.flomesh.io/replicas: many}, ", 1))
 	stop := l.operate(l.local())
 	before := l.says("beginning", "gw", metav1.Condition{Type: report.OptionsValid, Status: "False", Reason: "InvalidOption", Message: "replicas"})
 	l.says("beginning", "gw", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending"})
@@ -264,12 +264,12 @@ func TestBeginning(t *testing.T) {
 		}
 	}
 	l.listen()
-	l.apply(gatewayWith("beginning", "next", ""))
+	l.Put(gatewayWith("beginning", "next", ""))
 	l.says("beginning", "next", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending"})
 	close(slow) // it was long until workloads were looked at
 	l.accountOf("beginning", "next")
 	now, err := l.read("beginning", "gw")
-	l.check(err)
+	l.Check(err)
 	if diff := cmp.Diff(before.Status.Conditions, now.Status.Conditions); diff != "" || writes.Load() != 0 {
 		t.Errorf("%d writes, conditions (-before +now):\n%s", writes.Load(), diff)
 	}

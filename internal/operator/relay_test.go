@@ -11,9 +11,9 @@ import (
 
 // leads waits until a replica holds the Lease.
 func (l *lab) leads(pod string) {
-	l.t.Helper()
-	l.eventually(pod+" leads", func() error {
-		lease, err := l.client.CoordinationV1().Leases("fsm-system").Get(l.ctx, "fsm-controller", metav1.GetOptions{})
+	l.T.Helper()
+	l.Eventually(pod+" leads", func() error {
+		lease, err := l.Kube.CoordinationV1().Leases("fsm-system").Get(l.Ctx, "fsm-controller", metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func TestTwoReplicas(t *testing.T) {
 	l.namespace("replicas")
 	listen := func() net.Listener {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		l.check(err)
+		l.Check(err)
 		return ln
 	}
 	stop := l.operateAs("one", listen())
@@ -39,16 +39,16 @@ func TestTwoReplicas(t *testing.T) {
 	follower := listen()
 	l.operateAs("two", follower)
 
-	port, occupied := freePort(t), listen()
+	port, occupied := l.FreePort(), listen()
 	defer occupied.Close()
 	_, taken, _ := net.SplitHostPort(occupied.Addr().String())
-	l.apply(strings.NewReplacer("8080", port, "HTTP}]", "HTTP}, {name: taken, port: "+taken+", protocol: HTTP}]").
+	l.Put(strings.NewReplacer("8080", port, "HTTP}]", "HTTP}, {name: taken, port: "+taken+", protocol: HTTP}]").
 		Replace(gatewayWith("replicas", "gw", "")))
 	l.assign("replicas", "fsm-gateway-replicas", "", "192.0.2.7")
 	l.says("replicas", "gw", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending", Message: "no proxy"})
 	l.proxy(follower.Addr().String(), "replicas", "fsm-gateway-replicas", "gw")
 	l.says("replicas", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
-	l.eventually("the listener whose port is taken is not programmed", func() error {
+	l.Eventually("the listener whose port is taken is not programmed", func() error {
 		g, err := l.read("replicas", "gw")
 		if err != nil {
 			return err
@@ -65,9 +65,9 @@ func TestTwoReplicas(t *testing.T) {
 	})
 
 	stop()
-	l.apply("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: replicas}\nspec: {ports: [{port: 80}]}\n")
-	l.apply(strings.NewReplacer("namespace: shop", "namespace: replicas", "VERSION", "1").Replace(route))
+	l.Put("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: replicas}\nspec: {ports: [{port: 80}]}\n")
+	l.Put(strings.NewReplacer("namespace: shop", "namespace: replicas", "VERSION", "1").Replace(route))
 	l.leads("two")
-	l.eventually("a route is accepted by the next leader", func() error { return l.acceptedIn("replicas") })
+	l.Eventually("a route is accepted by the next leader", func() error { return l.acceptedIn("replicas") })
 	l.says("replicas", "gw", metav1.Condition{Type: "Programmed", Status: "True", Reason: "Programmed"})
 }

@@ -17,22 +17,22 @@ import (
 
 // local listens on a port of this machine.
 func (l *lab) local() net.Listener {
-	l.t.Helper()
+	l.T.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	return ln
 }
 
 // ask reports what an interface answers.
 func (l *lab) ask(ln net.Listener, path string) (status int, text string) {
-	l.t.Helper()
-	q, err := http.NewRequestWithContext(l.ctx, http.MethodGet, "http://"+ln.Addr().String()+path, nil)
-	l.check(err)
+	l.T.Helper()
+	q, err := http.NewRequestWithContext(l.Ctx, http.MethodGet, "http://"+ln.Addr().String()+path, nil)
+	l.Check(err)
 	res, err := http.DefaultClient.Do(q)
-	l.check(err)
+	l.Check(err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	l.check(err)
+	l.Check(err)
 	return res.StatusCode, string(body)
 }
 
@@ -68,7 +68,7 @@ func TestReadiness(t *testing.T) {
 	}
 	release()
 	for pod, ln := range health {
-		l.eventually(pod+" is ready", func() error {
+		l.Eventually(pod+" is ready", func() error {
 			if status, text := l.ask(ln, "/readyz"); status != http.StatusOK {
 				return fmt.Errorf("%d %s", status, text)
 			}
@@ -85,7 +85,7 @@ func TestMetrics(t *testing.T) {
 	debug := l.local()
 	l.set = func(o *operator.Options) { o.Metrics, o.Debug = metrics, debug }
 	controller := l.listen()
-	l.apply(strings.ReplaceAll(gatewayWith("figures", "gw", ""), "8080", freePort(t)))
+	l.Put(strings.ReplaceAll(gatewayWith("figures", "gw", ""), "8080", l.FreePort()))
 	l.assign("figures", "fsm-gateway-figures", "", "192.0.2.7")
 	l.says("figures", "gw", metav1.Condition{Type: "Programmed", Status: "Unknown", Reason: "Pending", Message: "no proxy"})
 	l.proxy(controller, "figures", "fsm-gateway-figures", "gw")
@@ -98,7 +98,7 @@ func TestMetrics(t *testing.T) {
 		`fsm_controller_proxy_certificate_expiry_timestamp_seconds [1-9]`, `fsm_controller_status_writes_total{kind="Gateway",result="written"} [1-9]`,
 		`fsm_controller_translation_duration_seconds_count [1-9]`, `process_resident_memory_bytes `, `go_goroutines `,
 	} {
-		l.eventually(series, func() error {
+		l.Eventually(series, func() error {
 			_, text := l.ask(metrics, "/metrics")
 			if !regexp.MustCompile(`(?m)^` + strings.NewReplacer("{", `\{`, "}", `\}`).Replace(series)).MatchString(text) {
 				return fmt.Errorf("not among:\n%s", text)

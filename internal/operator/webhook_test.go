@@ -57,37 +57,37 @@ webhooks:
 // somebody does to the registration is undone.
 func TestWebhook(t *testing.T) {
 	l := newLab(t)
-	l.check(l.ApplyFiles(l.ctx, "../../charts/fsm/crds/*.yaml"))
+	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/*.yaml"))
 	ln, err := net.Listen("tcp", net.JoinHostPort(outside(t), "0"))
-	l.check(err)
+	l.Check(err)
 	ip, port, _ := net.SplitHostPort(ln.Addr().String())
 	objects := strings.NewReplacer("WEBHOOK_PORT", port, "WEBHOOK_IP", ip).Replace(judged)
-	l.apply(objects)
+	l.Put(objects)
 	t.Cleanup(func() {
-		ctx := context.WithoutCancel(l.ctx)
-		l.check(l.Delete(ctx, objects))
-		l.check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
+		ctx := context.WithoutCancel(l.Ctx)
+		l.Check(l.Delete(ctx, objects))
+		l.Check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
 	})
 	write := func(version, life string) error {
-		return l.Apply(l.ctx, "apiVersion: config.flomesh.io/"+version+"\nkind: MeshConfig\nmetadata: {name: fsm-mesh-config, namespace: judged}\n"+
+		return l.Apply(l.Ctx, "apiVersion: config.flomesh.io/"+version+"\nkind: MeshConfig\nmetadata: {name: fsm-mesh-config, namespace: judged}\n"+
 			"spec: {certificate: {serviceCertValidityDuration: "+life+"}}\n")
 	}
-	l.check(write("v1alpha3", "1h"))
+	l.Check(write("v1alpha3", "1h"))
 
 	stop := l.judge(ln)
-	l.eventually("registration is complete", l.registered)
-	l.check(write("v1alpha3", "2h"))
+	l.Eventually("registration is complete", l.registered)
+	l.Check(write("v1alpha3", "2h"))
 	for _, version := range []string{"v1alpha3", "v1alpha1"} {
 		if err := write(version, "1s"); err == nil || !strings.Contains(err.Error(), `want a duration from "10m"`) {
 			t.Errorf("%s: got %v", version, err)
 		}
 	}
-	l.apply(strings.Replace(registration, "Ignore", "Fail", 1))
-	l.eventually("registration is complete again", l.registered)
+	l.Put(strings.Replace(registration, "Ignore", "Fail", 1))
+	l.Eventually("registration is complete again", l.registered)
 
 	// Whom the API server is to trust is nobody else's to say.
-	l.apply(strings.Replace(registration, "path: /validate}", "path: /validate}, caBundle: "+base64.StdEncoding.EncodeToString(foreign(t)), 1))
-	l.eventually("a foreign authority is replaced", func() error {
+	l.Put(strings.Replace(registration, "path: /validate}", "path: /validate}, caBundle: "+base64.StdEncoding.EncodeToString(foreign(t)), 1))
+	l.Eventually("a foreign authority is replaced", func() error {
 		if err := write("v1alpha3", "1s"); err == nil {
 			return errors.New("nobody is asked")
 		} else if !strings.Contains(err.Error(), `want a duration from "10m"`) {
@@ -97,7 +97,7 @@ func TestWebhook(t *testing.T) {
 	})
 
 	stop()
-	l.check(write("v1alpha3", "1s"))
+	l.Check(write("v1alpha3", "1s"))
 }
 
 // foreign is an authority that is not the control plane's, in PEM.
@@ -108,9 +108,9 @@ func foreign(t *testing.T) []byte {
 
 // judge runs a control plane that answers the API server on a listener.
 func (l *lab) judge(ln net.Listener) (stop func()) {
-	l.t.Helper()
+	l.T.Helper()
 	delivery, err := net.Listen("tcp", "127.0.0.1:0")
-	l.check(err)
+	l.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -118,7 +118,7 @@ func (l *lab) judge(ln net.Listener) (stop func()) {
 			Config: shared.Admin(), ControllerName: "flomesh.io/judged", Namespace: "judged", Pod: "test", TrustDomain: domain,
 			Proxies: provision.Settings{TrustMap: "fsm-trust", Audience: audience},
 			Webhook: operator.Webhook{Listener: ln, Registration: "judged-validator"},
-			Log:     slog.New(slog.NewTextHandler(testLog{l.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Log:     slog.New(slog.NewTextHandler(testLog{l.T}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}, delivery)
 	}()
 	stopped := false
@@ -128,16 +128,16 @@ func (l *lab) judge(ln net.Listener) (stop func()) {
 		}
 		stopped = true
 		if err := <-done; err != nil {
-			l.t.Error(err)
+			l.T.Error(err)
 		}
 	}
-	l.t.Cleanup(stop)
+	l.T.Cleanup(stop)
 	return stop
 }
 
 // registered reports what the registration lacks.
 func (l *lab) registered() error {
-	r, err := l.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.ctx, "judged-validator", metav1.GetOptions{})
+	r, err := l.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(l.Ctx, "judged-validator", metav1.GetOptions{})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 
 	"fsm/internal/servicelb"
 	"fsm/test/cluster"
@@ -34,10 +34,7 @@ func TestMain(m *testing.M) {
 // lab is a cluster with two nodes, on which the test does what scheduler and kubelet
 // would.
 type lab struct {
-	*cluster.Client
-	t        *testing.T
-	ctx      context.Context
-	client   kubernetes.Interface
+	*cluster.Session
 	settings atomic.Pointer[servicelb.Settings]
 	balancer *servicelb.Controller
 	// unready are the nodes whose pods are not ready.
@@ -64,23 +61,16 @@ metadata: {name: b}
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute) // cleaning up needs it too
-	t.Cleanup(cancel)
-	own, err := cluster.NewClient(c.Admin())
-	l := &lab{Client: own, t: t, ctx: ctx}
-	l.check(err)
-	l.client, err = kubernetes.NewForConfig(c.Admin())
-	l.check(err)
-	l.apply(nodes)
+	l := &lab{Session: shared.Session(t)}
+	l.Put(nodes)
 	t.Cleanup(func() {
-		l.check(l.Delete(ctx, strings.SplitN(nodes, "---", 3)[2])) // the nodes
+		l.Check(l.Delete(l.Ctx, strings.SplitN(nodes, "---", 3)[2])) // the nodes
 	})
 	l.addresses("a", "InternalIP 10.0.0.1", "Hostname a")
 	l.addresses("b", "InternalIP 10.0.0.2", "InternalIP fd00::2")
 	l.settings.Store(&servicelb.Settings{Enabled: true, Image: "fsm-proxy:1", PullPolicy: corev1.PullIfNotPresent})
 	l.balancer = servicelb.New(servicelb.Options{
-		Client: l.client, Settings: func() servicelb.Settings { return *l.settings.Load() }, Pod: "test",
+		Client: l.Kube, Settings: func() servicelb.Settings { return *l.settings.Load() }, Pod: "test",
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	l.background(l.balancer.Run)
@@ -90,51 +80,23 @@ func newLab(t *testing.T) *lab {
 
 // background runs something until the test ends.
 func (l *lab) background(run func(context.Context)) {
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithCancel(l.Ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { run(ctx) })
-	l.t.Cleanup(func() { cancel(); wg.Wait() })
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-func (l *lab) apply(text string) {
-	l.t.Helper()
-	l.check(l.Apply(l.ctx, text))
-}
-
-// eventually waits until a state is there.
-func (l *lab) eventually(what string, holds func() error) {
-	l.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		err := holds()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	l.T.Cleanup(func() { cancel(); wg.Wait() })
 }
 
 // addresses gives a node addresses, each with its type.
 func (l *lab) addresses(node string, addresses ...string) {
-	l.t.Helper()
+	l.T.Helper()
 	var list []string
 	for _, text := range addresses {
 		kind, address, _ := strings.Cut(text, " ")
 		list = append(list, fmt.Sprintf(`{"type":%q,"address":%q}`, kind, address))
 	}
-	_, err := l.client.CoreV1().Nodes().Patch(l.ctx, node, types.MergePatchType,
+	_, err := l.Kube.CoreV1().Nodes().Patch(l.Ctx, node, types.MergePatchType,
 		[]byte(`{"status":{"addresses":[`+strings.Join(list, ",")+`]}}`), metav1.PatchOptions{}, "status")
-	l.check(err)
+	l.Check(err)
 }
 
 // kubelets runs pods on the nodes that they are for, and ends those that are deleted.
@@ -142,13 +104,13 @@ func (l *lab) kubelets(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		pods, err := l.client.CoreV1().Pods(servicelb.Namespace).List(ctx, metav1.ListOptions{})
+		pods, err := l.Kube.CoreV1().Pods(servicelb.Namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return
 		}
 		for i := range pods.Items {
 			if err := l.kubelet(ctx, &pods.Items[i]); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
-				l.t.Error(err)
+				l.T.Error(err)
 			}
 		}
 		select {
@@ -159,7 +121,7 @@ func (l *lab) kubelets(ctx context.Context) {
 }
 
 func (l *lab) kubelet(ctx context.Context, p *corev1.Pod) error {
-	pods := l.client.CoreV1().Pods(p.Namespace)
+	pods := l.Kube.CoreV1().Pods(p.Namespace)
 	if p.DeletionTimestamp != nil {
 		return pods.Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 	}
@@ -183,25 +145,25 @@ func (l *lab) kubelet(ctx context.Context, p *corev1.Pod) error {
 
 // service makes one, with ports as "80/TCP".
 func (l *lab) service(name, more string, ports ...string) {
-	l.t.Helper()
+	l.T.Helper()
 	text := fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec:\n  type: LoadBalancer\n  selector: {app: none}\n%s  ports:\n", name, more)
 	for i, port := range ports {
 		number, protocol, _ := strings.Cut(port, "/")
 		text += fmt.Sprintf("  - {name: p%d, port: %s, protocol: %s}\n", i, number, protocol)
 	}
-	l.apply(text)
-	l.t.Cleanup(func() {
-		_ = l.client.CoreV1().Services("shop").Delete(l.ctx, name, metav1.DeleteOptions{})
-		l.eventually("nothing is left of "+name, func() error { return l.none(name) })
+	l.Put(text)
+	l.T.Cleanup(func() {
+		_ = l.Kube.CoreV1().Services("shop").Delete(l.Ctx, name, metav1.DeleteOptions{})
+		l.Eventually("nothing is left of "+name, func() error { return l.none(name) })
 	})
 }
 
 // has waits until a Service has addresses.
 func (l *lab) has(name string, want ...string) *corev1.Service {
-	l.t.Helper()
+	l.T.Helper()
 	var s *corev1.Service
-	l.eventually(fmt.Sprintf("addresses of %s are %v", name, want), func() (err error) {
-		if s, err = l.client.CoreV1().Services("shop").Get(l.ctx, name, metav1.GetOptions{}); err != nil {
+	l.Eventually(fmt.Sprintf("addresses of %s are %v", name, want), func() (err error) {
+		if s, err = l.Kube.CoreV1().Services("shop").Get(l.Ctx, name, metav1.GetOptions{}); err != nil {
 			return err
 		}
 		var got []string
@@ -218,9 +180,9 @@ func (l *lab) has(name string, want ...string) *corev1.Service {
 
 // daemonSets are those of a Service.
 func (l *lab) daemonSets(service string) []appsv1.DaemonSet {
-	l.t.Helper()
-	list, err := l.client.AppsV1().DaemonSets(servicelb.Namespace).List(l.ctx, metav1.ListOptions{LabelSelector: "svccontroller.flomesh.io/svcname=" + service})
-	l.check(err)
+	l.T.Helper()
+	list, err := l.Kube.AppsV1().DaemonSets(servicelb.Namespace).List(l.Ctx, metav1.ListOptions{LabelSelector: "svccontroller.flomesh.io/svcname=" + service})
+	l.Check(err)
 	return list.Items
 }
 
@@ -233,9 +195,9 @@ func (l *lab) none(service string) error {
 
 // warned waits for an event.
 func (l *lab) warned(service, reason, text string) {
-	l.t.Helper()
-	l.eventually(service+" is warned of "+reason, func() error {
-		events, err := l.client.CoreV1().Events("shop").List(l.ctx, metav1.ListOptions{})
+	l.T.Helper()
+	l.Eventually(service+" is warned of "+reason, func() error {
+		events, err := l.Kube.CoreV1().Events("shop").List(l.Ctx, metav1.ListOptions{})
 		for _, e := range events.Items {
 			if e.InvolvedObject.Name == service && e.Reason == reason && strings.Contains(e.Message, text) {
 				return nil
@@ -269,30 +231,32 @@ func TestAddresses(t *testing.T) {
 	l.unready.Delete("a")
 	l.addresses("a", "InternalIP 10.0.0.1", "ExternalIP 192.0.2.1")
 	l.has("web", "192.0.2.1")
-	l.apply("apiVersion: v1\nkind: Node\nmetadata: {name: b, labels: {svccontroller.flomesh.io/enablelb: \"true\"}}\n")
+	l.Put("apiVersion: v1\nkind: Node\nmetadata: {name: b, labels: {svccontroller.flomesh.io/enablelb: \"true\"}}\n")
 	l.has("web", "10.0.0.2")
-	l.eventually("one node runs it", func() error {
+	l.Eventually("one node runs it", func() error {
 		if d := l.daemonSets("web")[0]; d.Status.DesiredNumberScheduled != 1 {
 			return fmt.Errorf("wanted on %d", d.Status.DesiredNumberScheduled)
 		}
 		return nil
 	})
-	l.apply("apiVersion: v1\nkind: Node\nmetadata: {name: b}\n")
+	l.Put("apiVersion: v1\nkind: Node\nmetadata: {name: b}\n")
 	l.has("web", "192.0.2.1")
 
 	l.settings.Store(&servicelb.Settings{Enabled: true, Image: "fsm-proxy:2"})
 	l.balancer.Wake()
-	l.eventually("another image", func() error {
+	l.Eventually("another image", func() error {
 		if got := l.daemonSets("web")[0].Spec.Template.Spec.Containers[0].Image; got != "fsm-proxy:2" {
 			return errors.New(got)
 		}
 		return nil
 	})
-	d := l.daemonSets("web")[0]
-	d.Spec.Template.Spec.Containers[0].Image = "somebody's"
-	_, err := l.client.AppsV1().DaemonSets(servicelb.Namespace).Update(l.ctx, &d, metav1.UpdateOptions{})
-	l.check(err)
-	l.eventually("what somebody changed is made good", func() error {
+	l.Check(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		d := l.daemonSets("web")[0]
+		d.Spec.Template.Spec.Containers[0].Image = "somebody's"
+		_, err := l.Kube.AppsV1().DaemonSets(servicelb.Namespace).Update(l.Ctx, &d, metav1.UpdateOptions{})
+		return err
+	}))
+	l.Eventually("what somebody changed is made good", func() error {
 		if got := l.daemonSets("web")[0].Spec.Template.Spec.Containers[0].Image; got != "fsm-proxy:2" {
 			return errors.New(got)
 		}
@@ -310,7 +274,7 @@ func TestRequestedAddress(t *testing.T) {
 	l.has("web", "10.0.0.2")
 	l.unready.Store("b", true)
 	l.has("web")
-	l.apply("apiVersion: v1\nkind: Node\nmetadata: {name: a, labels: {svccontroller.flomesh.io/enablelb: \"true\"}}\n")
+	l.Put("apiVersion: v1\nkind: Node\nmetadata: {name: a, labels: {svccontroller.flomesh.io/enablelb: \"true\"}}\n")
 	l.service("late", "  loadBalancerIP: 10.0.0.2\n", "81/TCP")
 	l.warned("late", "AddressNotAvailable", "loadBalancerIP 10.0.0.2 is no address of a node")
 }
@@ -326,7 +290,7 @@ func TestConflicts(t *testing.T) {
 	l.warned("young", "PortConflict", "port 443/TCP of nodes belongs to Service shop/old")
 	l.has("datagrams", "10.0.0.1", "10.0.0.2")
 	l.has("young")
-	l.check(l.client.CoreV1().Services("shop").Delete(l.ctx, "old", metav1.DeleteOptions{}))
+	l.Check(l.Kube.CoreV1().Services("shop").Delete(l.Ctx, "old", metav1.DeleteOptions{}))
 	l.has("young", "10.0.0.1", "10.0.0.2")
 
 	l.service("kubelet", "", "10250/TCP")
@@ -347,8 +311,8 @@ func TestOthers(t *testing.T) {
 	l.has("ours", "10.0.0.1", "10.0.0.2")
 	l.has("taken", "10.0.0.1", "10.0.0.2")
 	const theirs = "apiVersion: v1\nkind: Service\nmetadata: {name: taken, namespace: shop}\nstatus: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}\n"
-	l.check(l.ApplyStatus(l.ctx, "somebody", theirs))
-	l.eventually("the load balancer goes", func() error { return l.none("taken") })
+	l.Check(l.ApplyStatus(l.Ctx, "somebody", theirs))
+	l.Eventually("the load balancer goes", func() error { return l.none("taken") })
 	l.has("taken", "203.0.113.1")
 	if err := l.none("classed"); err != nil {
 		t.Error(err)
@@ -357,11 +321,11 @@ func TestOthers(t *testing.T) {
 	l.settings.Store(&servicelb.Settings{})
 	l.balancer.Wake()
 	l.has("ours")
-	l.eventually("the load balancer goes", func() error { return l.none("ours") })
+	l.Eventually("the load balancer goes", func() error { return l.none("ours") })
 	l.has("taken", "203.0.113.1")
 
 	// Nor are those that got addresses from somebody else since.
-	l.check(l.ApplyStatus(l.ctx, "somebody", strings.Replace(theirs, "taken", "ours", 1)))
+	l.Check(l.ApplyStatus(l.Ctx, "somebody", strings.Replace(theirs, "taken", "ours", 1)))
 	l.service("new", "", "83/TCP")
 	l.settings.Store(&servicelb.Settings{Enabled: true, Image: "fsm-proxy:1"})
 	l.balancer.Wake()
@@ -378,20 +342,20 @@ func TestEnd(t *testing.T) {
 	l := newLab(t)
 	l.service("web", "", "80/TCP")
 	l.has("web", "10.0.0.1", "10.0.0.2")
-	s, err := l.client.CoreV1().Services("shop").Get(l.ctx, "web", metav1.GetOptions{})
-	l.check(err)
+	s, err := l.Kube.CoreV1().Services("shop").Get(l.Ctx, "web", metav1.GetOptions{})
+	l.Check(err)
 	s.Spec.Type = corev1.ServiceTypeClusterIP
-	_, err = l.client.CoreV1().Services("shop").Update(l.ctx, s, metav1.UpdateOptions{})
-	l.check(err)
+	_, err = l.Kube.CoreV1().Services("shop").Update(l.Ctx, s, metav1.UpdateOptions{})
+	l.Check(err)
 	l.has("web")
-	l.eventually("pods go", func() error { return l.none("web") })
+	l.Eventually("pods go", func() error { return l.none("web") })
 
 	l.service("api", "", "80/TCP")
 	l.has("api", "10.0.0.1", "10.0.0.2")
 	l.settings.Store(&servicelb.Settings{})
 	l.balancer.Wake()
 	l.has("api")
-	l.eventually("pods go", func() error { return l.none("api") })
+	l.Eventually("pods go", func() error { return l.none("api") })
 	l.settings.Store(&servicelb.Settings{Enabled: true, Image: "fsm-proxy:1"})
 	l.balancer.Wake()
 	l.has("api", "10.0.0.1", "10.0.0.2")
@@ -401,13 +365,13 @@ func TestEnd(t *testing.T) {
 // have the pods where the restricted Pod Security Standard holds.
 func TestRestricted(t *testing.T) {
 	l := newLab(t)
-	l.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: strict, labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
+	l.Put("apiVersion: v1\nkind: Namespace\nmetadata: {name: strict, labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
 	l.service("web", "", "80/TCP")
 	l.has("web", "10.0.0.1", "10.0.0.2")
 	template := l.daemonSets("web")[0].Spec.Template
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "strict", Name: "web"}, Spec: template.Spec}
 	create := func() error {
-		_, err := l.client.CoreV1().Pods("strict").Create(l.ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err := l.Kube.CoreV1().Pods("strict").Create(l.Ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err
 	}
 	pod.Spec.ServiceAccountName = ""
@@ -428,14 +392,16 @@ func TestUnschedulable(t *testing.T) {
 	l := newLab(t)
 	l.service("web", "", "80/TCP")
 	l.has("web", "10.0.0.1", "10.0.0.2")
-	pods, err := l.client.CoreV1().Pods(servicelb.Namespace).List(l.ctx, metav1.ListOptions{LabelSelector: "svccontroller.flomesh.io/svcname=web"})
-	l.check(err)
-	p := &pods.Items[0]
-	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
-		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
-		Message: "0/2 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
-	})
-	_, err = l.client.CoreV1().Pods(servicelb.Namespace).UpdateStatus(l.ctx, p, metav1.UpdateOptions{})
-	l.check(err)
+	l.Check(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		pods, err := l.Kube.CoreV1().Pods(servicelb.Namespace).List(l.Ctx, metav1.ListOptions{LabelSelector: "svccontroller.flomesh.io/svcname=web"})
+		l.Check(err)
+		p := &pods.Items[0]
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message: "0/2 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
+		})
+		_, err = l.Kube.CoreV1().Pods(servicelb.Namespace).UpdateStatus(l.Ctx, p, metav1.UpdateOptions{})
+		return err
+	}))
 	l.warned("web", "PortConflict", "another pod has the port of a node: 0/2 nodes are available")
 }

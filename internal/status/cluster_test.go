@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"strings"
@@ -36,77 +37,36 @@ const ourName = "flomesh.io/gateway-controller"
 const patience = 60 * time.Second
 
 // lab is the shared cluster with the Gateway API and our GatewayClass.
-type lab struct {
-	*cluster.Client
-	t   testing.TB
-	ctx context.Context
-}
+type lab struct{ *cluster.Session }
 
 var install sync.Once
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
-	t.Cleanup(cancel)
-	client, err := cluster.NewClient(c.Admin())
-	l := &lab{Client: client, t: t, ctx: ctx}
-	l.check(err)
+	l := &lab{shared.Session(t)}
 	install.Do(func() {
-		l.check(l.ApplyFiles(ctx, "../resource/crds/gateway*.yaml"))
-		l.check(l.Apply(ctx, class("fsm")))
+		l.Check(l.ApplyFiles(l.Ctx, "../resource/crds/gateway*.yaml"))
+		l.Put(class("fsm"))
 	})
 	return l
 }
+
+// in is the lab of a part of a test.
+func (l *lab) in(t testing.TB) *lab { return &lab{l.In(t)} }
 
 func class(name string) string {
 	return "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: " + name + "}\nspec: {controllerName: " + ourName + "}\n"
 }
 
-// in is the lab of a part of a test.
-func (l *lab) in(t testing.TB) *lab {
-	part := *l
-	part.t = t
-	return &part
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// apply creates or changes objects; whatever is left of them goes with the test.
-func (l *lab) apply(text string) {
-	l.t.Helper()
-	l.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := l.Delete(ctx, text); err != nil {
-			l.t.Error(err)
-		}
-	})
-	l.check(l.Apply(l.ctx, text))
-}
-
 // await waits until something holds of the cluster; it says what does not.
 func (l *lab) await(holds func() (missing string)) {
-	l.t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		missing := holds()
-		if missing == "" {
-			return
+	l.T.Helper()
+	l.Eventually("statuses say what they should", func() error {
+		if missing := holds(); missing != "" {
+			return errors.New(missing)
 		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			l.t.Fatal("waited in vain: ", missing)
-		}
-	}
+		return nil
+	})
 }
 
 // writes counts the requests of a client that write statuses, by path.
@@ -170,12 +130,12 @@ func reachable(resource.Key) status.Proxies {
 
 // start runs a control plane until the test ends or stop is called.
 func (l *lab) start(s settings) (p *plane, stop func()) {
-	l.t.Helper()
+	l.T.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	source, err := kube.Open(ctx, kube.Options{Config: shared.Admin(), ControllerName: ourName})
 	if err != nil {
 		cancel()
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
 	if s.proxies == nil {
 		s.proxies = reachable
@@ -190,7 +150,7 @@ func (l *lab) start(s settings) (p *plane, stop func()) {
 		Config: config, ControllerName: ourName, Source: source, Proxies: s.proxies,
 		Features: []gatewayv1.FeatureName{"HTTPRoute", "Gateway", "GRPCRoute", "Gateway"},
 	})
-	l.check(err)
+	l.Check(err)
 	reports := &controller.Reports{Publish: p.Publish}
 	loop := &controller.Loop{
 		Sources:    []controller.Source{source},
@@ -205,22 +165,22 @@ func (l *lab) start(s settings) (p *plane, stop func()) {
 	wg.Go(func() { loop.Run(ctx) })
 	wg.Go(func() { s.lead(ctx, p.Run) })
 	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
-	l.t.Cleanup(stop)
+	l.T.Cleanup(stop)
 	return p, stop
 }
 
 // gateway reads a Gateway of namespace default.
 func (l *lab) gateway(name string) *gatewayv1.Gateway {
-	l.t.Helper()
+	l.T.Helper()
 	var g gatewayv1.Gateway
-	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: "+name+"}\n", &g))
+	l.Check(l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: "+name+"}\n", &g))
 	return &g
 }
 
 func (l *lab) httpRoute(name string) *gatewayv1.HTTPRoute {
-	l.t.Helper()
+	l.T.Helper()
 	var r gatewayv1.HTTPRoute
-	l.check(l.Get(l.ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: "+name+"}\n", &r))
+	l.Check(l.Get(l.Ctx, "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: "+name+"}\n", &r))
 	return &r
 }
 

@@ -47,9 +47,9 @@ var written = []string{
 
 func TestGoldenConditionsAreWritten(t *testing.T) {
 	l := newLab(t)
-	l.check(l.Apply(l.ctx, class("fsm-gateway-cls")))
+	l.Check(l.Apply(l.Ctx, class("fsm-gateway-cls")))
 	cases, err := golden.Load("../translate/testdata")
-	l.check(err)
+	l.Check(err)
 	p, _ := l.start(settings{})
 	found := 0
 	for _, c := range cases {
@@ -61,7 +61,7 @@ func TestGoldenConditionsAreWritten(t *testing.T) {
 			l := l.in(t)
 			conditions, _ := c.Section("conditions")
 			l.namespaces(c.Input)
-			l.apply(string(c.Input))
+			l.Lend(string(c.Input))
 			want := onlyStatuses(conditions)
 			var got string
 			l.await(func() string {
@@ -77,11 +77,11 @@ func TestGoldenConditionsAreWritten(t *testing.T) {
 
 // namespaces makes those that the objects of a text are in.
 func (l *lab) namespaces(text []byte) {
-	l.t.Helper()
+	l.T.Helper()
 	objects, _ := resource.Decode("input.yaml", text)
 	for _, o := range objects {
 		if _, isNamespace := o.(*corev1.Namespace); !isNamespace && o.GetNamespace() != "" {
-			l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+o.GetNamespace()+"}\n"))
+			l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+o.GetNamespace()+"}\n"))
 		}
 	}
 }

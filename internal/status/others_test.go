@@ -20,18 +20,18 @@ import (
 func TestConflicts(t *testing.T) {
 	l := newLab(t)
 	l.start(settings{})
-	l.apply(oneListener)
-	l.apply(httpRoute("r"))
+	l.Lend(oneListener)
+	l.Lend(httpRoute("r"))
 	l.settled(1)
 	client, err := dynamic.NewForConfig(shared.Admin())
-	l.check(err)
+	l.Check(err)
 	routes := client.Resource(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}).Namespace("default")
 
 	const rounds = 50
 	done := make(chan error, 1)
 	go func() {
 		for i := range int64(rounds) {
-			if err := writeTheirs(l.ctx, routes, i+1); err != nil {
+			if err := writeTheirs(l.Ctx, routes, i+1); err != nil {
 				done <- err
 				return
 			}
@@ -39,9 +39,9 @@ func TestConflicts(t *testing.T) {
 		done <- nil
 	}()
 	for i := range rounds {
-		l.check(l.Apply(l.ctx, strings.Replace(httpRoute("r"), "port: 80", fmt.Sprintf("port: %d", 81+i), 1)))
+		l.Check(l.Apply(l.Ctx, strings.Replace(httpRoute("r"), "port: 80", fmt.Sprintf("port: %d", 81+i), 1)))
 	}
-	l.check(<-done)
+	l.Check(<-done)
 	l.await(func() string {
 		r := l.httpRoute("r")
 		if len(r.Status.Parents) != 2 {
@@ -100,18 +100,18 @@ func TestOlderDefinition(t *testing.T) {
 	l := newLab(t)
 	const file = "../resource/crds/gateway.networking.k8s.io_gateways.yaml"
 	text, err := os.ReadFile(file)
-	l.check(err)
+	l.Check(err)
 	var definition map[string]any
-	l.check(yaml.Unmarshal(text, &definition))
+	l.Check(yaml.Unmarshal(text, &definition))
 	versions, _, err := unstructured.NestedSlice(definition, "spec", "versions")
-	l.check(err)
+	l.Check(err)
 	for _, v := range versions {
 		unstructured.RemoveNestedField(v.(map[string]any), "schema", "openAPIV3Schema", "properties", "status", "properties", "attachedListenerSets")
 	}
-	l.check(unstructured.SetNestedSlice(definition, versions, "spec", "versions"))
+	l.Check(unstructured.SetNestedSlice(definition, versions, "spec", "versions"))
 	older, err := yaml.Marshal(definition)
-	l.check(err)
-	l.check(l.Apply(l.ctx, string(older)))
+	l.Check(err)
+	l.Check(l.Apply(l.Ctx, string(older)))
 	t.Cleanup(func() {
 		if err := l.ApplyFiles(context.Background(), file); err != nil {
 			t.Error(err)
@@ -119,21 +119,21 @@ func TestOlderDefinition(t *testing.T) {
 	})
 	p, _ := l.start(settings{})
 	l.await(func() string { // the new schema takes a moment to be in force
-		l.check(l.Delete(l.ctx, oneListener))
-		l.check(l.Apply(l.ctx, oneListener))
+		l.Check(l.Delete(l.Ctx, oneListener))
+		l.Check(l.Apply(l.Ctx, oneListener))
 		if l.settled(0).Status.AttachedListenerSets != nil {
 			return "the newer definition is still in force"
 		}
 		return ""
 	})
-	l.apply(oneListener)
+	l.Lend(oneListener)
 	for i := range int32(10) {
-		l.apply(httpRoute(fmt.Sprintf("r%d", i)))
+		l.Lend(httpRoute(fmt.Sprintf("r%d", i)))
 		l.settled(i + 1)
 	}
 	before := p.writes.of("gateways/")
 	for i := range int32(3) {
-		l.check(l.Delete(l.ctx, httpRoute(fmt.Sprintf("r%d", i))))
+		l.Check(l.Delete(l.Ctx, httpRoute(fmt.Sprintf("r%d", i))))
 		l.settled(9 - i)
 	}
 	if n := p.writes.of("gateways/") - before; n > 3 {

@@ -40,7 +40,7 @@ spec:
 // settled waits until the Gateway has so many routes and everything observes the
 // latest generation.
 func (l *lab) settled(routes int32) *gatewayv1.Gateway {
-	l.t.Helper()
+	l.T.Helper()
 	var g *gatewayv1.Gateway
 	l.await(func() string {
 		g = l.gateway("gw")
@@ -58,7 +58,7 @@ func (l *lab) settled(routes int32) *gatewayv1.Gateway {
 func TestGatewayAndClass(t *testing.T) {
 	l := newLab(t)
 	l.start(settings{})
-	l.apply(oneListener)
+	l.Lend(oneListener)
 	g := l.settled(0)
 	if a := g.Status.Addresses; len(a) != 1 || a[0].Value != "192.0.2.1" || *a[0].Type != "IPAddress" {
 		t.Errorf("addresses are %+v", a)
@@ -68,7 +68,7 @@ func TestGatewayAndClass(t *testing.T) {
 	}
 	var c gatewayv1.GatewayClass
 	l.await(func() string {
-		l.check(l.Get(l.ctx, class("fsm"), &c))
+		l.Check(l.Get(l.Ctx, class("fsm"), &c))
 		if find(c.Status.Conditions, "Accepted").Status != metav1.ConditionTrue {
 			return "the class is not accepted"
 		}
@@ -81,7 +81,7 @@ func TestGatewayAndClass(t *testing.T) {
 
 	// The time of a condition moves with its status only.
 	before := find(g.Status.Conditions, "Programmed")
-	l.check(l.Apply(l.ctx, strings.Replace(oneListener, "port: 80,", "port: 81,", 1)))
+	l.Check(l.Apply(l.Ctx, strings.Replace(oneListener, "port: 80,", "port: 81,", 1)))
 	after := find(l.settled(0).Status.Conditions, "Programmed")
 	if !after.LastTransitionTime.Equal(&before.LastTransitionTime) || after.ObservedGeneration == before.ObservedGeneration {
 		t.Errorf("the condition was %+v and is %+v", before, after)
@@ -93,9 +93,9 @@ const scanned = `{type: example.com/Scanned, status: "True", reason: Clean, mess
 // What others wrote into statuses survives everything that we do to them.
 func TestForeignEntriesSurvive(t *testing.T) {
 	l := newLab(t)
-	l.apply(oneListener)
-	l.apply(httpRoute("r"))
-	l.check(l.ApplyStatus(l.ctx, "scanner", `
+	l.Lend(oneListener)
+	l.Lend(httpRoute("r"))
+	l.Check(l.ApplyStatus(l.Ctx, "scanner", `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw}
@@ -112,7 +112,7 @@ status:
 `))
 	l.start(settings{})
 	l.settled(1)
-	l.check(l.Apply(l.ctx, strings.Replace(httpRoute("r"), "name: gw", "name: other", 1)))
+	l.Check(l.Apply(l.Ctx, strings.Replace(httpRoute("r"), "name: gw", "name: other", 1)))
 	g := l.settled(0)
 	if find(g.Status.Conditions, "example.com/Scanned").Reason != "Clean" {
 		t.Errorf("conditions of the Gateway are %+v", g.Status.Conditions)
@@ -136,10 +136,10 @@ status:
 func TestOwnEntriesAreRestored(t *testing.T) {
 	l := newLab(t)
 	l.start(settings{})
-	l.apply(oneListener)
-	l.apply(httpRoute("r"))
+	l.Lend(oneListener)
+	l.Lend(httpRoute("r"))
 	l.settled(1)
-	l.check(l.ApplyStatus(l.ctx, "vandal", strings.Replace(httpRoute("r"), "spec:", "status: {parents: []}\nspec:", 1)))
+	l.Check(l.ApplyStatus(l.Ctx, "vandal", strings.Replace(httpRoute("r"), "spec:", "status: {parents: []}\nspec:", 1)))
 	l.await(func() string {
 		if p := l.httpRoute("r").Status.Parents; len(p) != 1 || p[0].ControllerName != ourName {
 			return fmt.Sprintf("parents are %+v", p)
@@ -150,9 +150,9 @@ func TestOwnEntriesAreRestored(t *testing.T) {
 
 func TestNothingIsWrittenTwice(t *testing.T) {
 	l := newLab(t)
-	l.apply(oneListener)
+	l.Lend(oneListener)
 	for i := range 5 {
-		l.apply(httpRoute(fmt.Sprintf("r%d", i)))
+		l.Lend(httpRoute(fmt.Sprintf("r%d", i)))
 	}
 	first, stop := l.start(settings{})
 	l.settled(5)
@@ -172,7 +172,7 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 	// The next leader agrees with all that it finds. It is known to have looked at
 	// everything once it has written about a route that is new.
 	second, _ := l.start(settings{})
-	l.apply(httpRoute("new"))
+	l.Lend(httpRoute("new"))
 	l.settled(6)
 	l.await(func() string {
 		if len(l.httpRoute("new").Status.Parents) == 0 {
@@ -197,7 +197,7 @@ func TestProgrammedWaitsForProxies(t *testing.T) {
 		}
 		return answer
 	}})
-	l.apply(oneListener)
+	l.Lend(oneListener)
 	programmed := func(status metav1.ConditionStatus, reason string) {
 		t.Helper()
 		l.await(func() string {
@@ -220,7 +220,7 @@ func TestProgrammedWaitsForProxies(t *testing.T) {
 	programmed("True", "Programmed")
 	ready.Store(false)
 	p.Wake()
-	l.check(l.Apply(l.ctx, strings.Replace(oneListener, "port: 80,", "port: 81,", 1)))
+	l.Check(l.Apply(l.Ctx, strings.Replace(oneListener, "port: 80,", "port: 81,", 1)))
 	l.await(func() string {
 		g := l.gateway("gw")
 		if c := find(g.Status.Conditions, "Accepted"); c.ObservedGeneration != g.Generation {
@@ -241,7 +241,7 @@ func TestOnlyTheLeaderWrites(t *testing.T) {
 			Config: shared.Admin(), Namespace: "default", Name: "test", Identity: name,
 			Times: leader.Times{Lease: 3 * time.Second, Renew: 2 * time.Second, Retry: 200 * time.Millisecond},
 		})
-		l.check(err)
+		l.Check(err)
 		return c, settings{lead: func(ctx context.Context, run func(context.Context)) {
 			if err := c.Run(ctx, run); err != nil {
 				t.Error(err)
@@ -258,14 +258,14 @@ func TestOnlyTheLeaderWrites(t *testing.T) {
 		return ""
 	})
 	b, _ := l.start(second)
-	l.apply(oneListener)
-	l.apply(httpRoute("r"))
+	l.Lend(oneListener)
+	l.Lend(httpRoute("r"))
 	l.settled(1)
 	if a.writes.of("") == 0 || b.writes.of("") != 0 || two.Leads() {
 		t.Errorf("the leader made %d writes, the other one %d", a.writes.of(""), b.writes.of(""))
 	}
 	stopFirst()
-	l.apply(httpRoute("s"))
+	l.Lend(httpRoute("s"))
 	l.settled(2)
 	if one.Leads() || !two.Leads() || b.writes.of("") == 0 {
 		t.Error("the other one did not take over")
@@ -281,13 +281,13 @@ func TestManyRoutes(t *testing.T) {
 	const routes = 1000
 	l := newLab(t)
 	p, _ := l.start(settings{})
-	l.apply(oneListener)
+	l.Lend(oneListener)
 	l.settled(0)
 	var all strings.Builder
 	for i := range routes {
 		fmt.Fprintf(&all, "---%s", httpRoute(fmt.Sprintf("many-%d", i)))
 	}
-	l.apply(all.String())
+	l.Lend(all.String())
 	created := time.Now()
 	l.settled(routes)
 	t.Logf("counted %v after the last was created, with %d writes to the Gateway and %d to routes",

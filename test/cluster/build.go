@@ -40,8 +40,8 @@ func ControlPlane() Tier {
 	return Tier{
 		programs: []program{
 			{name: "etcd", pkg: "go.etcd.io/etcd/server/v3"},
-			kubernetes("kube-apiserver"),
-			kubernetes("kube-controller-manager"),
+			kubernetesProgram("kube-apiserver"),
+			kubernetesProgram("kube-controller-manager"),
 		},
 		sources: []string{"go.mod", "go.sum"},
 	}
@@ -61,10 +61,10 @@ func NodePrograms() Tier {
 			{name: "portmap", pkg: plugins + "meta/portmap"},
 			{name: "containerd", pkg: containerd + "containerd", tags: small},
 			{name: "containerd-shim-runc-v2", pkg: containerd + "containerd-shim-runc-v2", tags: small},
-			kubernetes("kube-scheduler"),
-			kubernetes("kube-proxy"),
-			kubernetes("kubelet"),
-			kubernetes("kubectl"),
+			kubernetesProgram("kube-scheduler"),
+			kubernetesProgram("kube-proxy"),
+			kubernetesProgram("kubelet"),
+			kubernetesProgram("kubectl"),
 		},
 		sources: []string{
 			"go.mod", "go.sum", "cmd/pause/main.go", "cmd/coredns/go.mod", "cmd/coredns/go.sum", "cmd/coredns/main.go",
@@ -72,7 +72,7 @@ func NodePrograms() Tier {
 	}
 }
 
-func kubernetes(name string) program {
+func kubernetesProgram(name string) program {
 	return program{name: name, pkg: "k8s.io/kubernetes/cmd/" + name, module: "k8s.io/kubernetes"}
 }
 

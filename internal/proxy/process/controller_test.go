@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 
 	"fsm/internal/deliver"
 	"fsm/internal/identity"
+	"fsm/internal/identity/identitytest"
 	"fsm/internal/ir"
 	"fsm/internal/proxy"
 	"fsm/internal/proxy/process"
@@ -191,20 +191,9 @@ type fleet struct {
 	notice time.Duration
 }
 
-// once is a store that keeps nothing.
-type once struct{}
-
-func (once) Load(context.Context) (identity.Material, error) {
-	return identity.Material{}, fs.ErrNotExist
-}
-func (once) Create(context.Context, identity.Material) error { return nil }
-
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	ca, err := identity.OpenCA(t.Context(), identity.CAConfig{TrustDomain: "cluster.local", Store: once{}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := identitytest.Open(t, &identitytest.Store{}, 0)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func BenchmarkOneEditAmong5000Routes(b *testing.B) {
 	for range 8 {
 		wg.Go(func() {
 			for name := range names {
-				if err := l.Apply(l.ctx, route(name, "/x")); err != nil {
+				if err := l.Apply(l.Ctx, route(name, "/x")); err != nil {
 					b.Error(err)
 				}
 			}
@@ -33,7 +33,7 @@ func BenchmarkOneEditAmong5000Routes(b *testing.B) {
 	s := l.open(kube.Options{})
 	for i := 0; b.Loop(); i++ {
 		path := fmt.Sprintf("/%d", i)
-		l.check(l.Apply(l.ctx, route("bench-77", path)))
+		l.Check(l.Apply(l.Ctx, route("bench-77", path)))
 		s.await("the change", where("default", "bench-77", func(r *gatewayv1.HTTPRoute) bool {
 			return *r.Spec.Rules[0].Matches[0].Path.Value == path
 		}))

@@ -33,27 +33,20 @@ const controller = "flomesh.io/gateway-controller"
 const patience = 60 * time.Second
 
 // lab is the shared cluster with the Gateway API.
-type lab struct {
-	*cluster.Client
-	t       testing.TB
-	ctx     context.Context
-	cluster *cluster.Cluster
-}
+type lab struct{ *cluster.Session }
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	c := shared.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
-	t.Cleanup(cancel)
-	client, err := cluster.NewClient(c.Admin())
-	l := &lab{Client: client, t: t, ctx: ctx, cluster: c}
-	l.check(err)
+	l := &lab{shared.Session(t)}
 	install.Do(func() {
-		l.check(l.ApplyFiles(ctx, definitionFiles))
-		l.check(l.ApplyFiles(ctx, ownDefinitionFiles))
+		l.Check(l.ApplyFiles(l.Ctx, definitionFiles))
+		l.Check(l.ApplyFiles(l.Ctx, ownDefinitionFiles))
 	})
 	return l
 }
+
+// in is the lab of a part of a test.
+func (l *lab) in(t testing.TB) *lab { return &lab{l.In(t)} }
 
 // install puts the definitions into the cluster. Tests that change that put it
 // back.
@@ -61,15 +54,8 @@ var install sync.Once
 
 // namespace makes a namespace. It stays: namespaces take long to go.
 func (l *lab) namespace(name string) {
-	l.t.Helper()
-	l.check(l.Apply(l.ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n"))
-}
-
-// in is the lab of a part of a test.
-func (l *lab) in(t testing.TB) *lab {
-	part := *l
-	part.t = t
-	return &part
+	l.T.Helper()
+	l.Check(l.Apply(l.Ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n"))
 }
 
 // in is the source of a part of a test.
@@ -79,29 +65,9 @@ func (s *source) in(t testing.TB) *source {
 	return &part
 }
 
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// apply creates or changes objects; whatever is left of them goes with the test.
-func (l *lab) apply(text string) {
-	l.t.Helper()
-	l.check(l.Apply(l.ctx, text))
-	l.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := l.Delete(ctx, text); err != nil {
-			l.t.Error(err)
-		}
-	})
-}
-
 func (l *lab) remove(text string) {
-	l.t.Helper()
-	l.check(l.Delete(l.ctx, text))
+	l.T.Helper()
+	l.Check(l.Delete(l.Ctx, text))
 }
 
 // source is a source that runs until the test ends.
@@ -112,9 +78,9 @@ type source struct {
 }
 
 func (l *lab) open(o kube.Options) *source {
-	l.t.Helper()
+	l.T.Helper()
 	if o.Config == nil {
-		o.Config = l.cluster.Admin()
+		o.Config = shared.Admin()
 	}
 	o.ControllerName = controller
 	// The source ends with Run, and not with the clients of the test.
@@ -122,9 +88,9 @@ func (l *lab) open(o kube.Options) *source {
 	s, err := kube.Open(ctx, o)
 	if err != nil {
 		cancel()
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
-	r := &source{Source: s, t: l.t, changed: make(chan struct{}, 1)}
+	r := &source{Source: s, t: l.T, changed: make(chan struct{}, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -135,7 +101,7 @@ func (l *lab) open(o kube.Options) *source {
 			}
 		})
 	}()
-	l.t.Cleanup(func() { cancel(); <-done })
+	l.T.Cleanup(func() { cancel(); <-done })
 	return r
 }
 

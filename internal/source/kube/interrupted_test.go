@@ -101,18 +101,18 @@ func (c *cuttable) Read(b []byte) (int, error) {
 // makes no object another one.
 func TestInterruptedWatches(t *testing.T) {
 	l := newLab(t)
-	l.apply(route("a", "/a"))
-	l.apply(route("b", "/b"))
-	l.apply(route("c", "/c"))
+	l.Lend(route("a", "/a"))
+	l.Lend(route("b", "/b"))
+	l.Lend(route("c", "/c"))
 	cable := &line{}
-	config := l.cluster.Admin()
+	config := shared.Admin()
 	config.Wrap(cable.wrap)
 	s := l.open(kube.Options{Config: config})
 	a := get[*gatewayv1.HTTPRoute](s, "default", "a")
 	for i, refused := range []int{0, 1} {
 		path := []string{"/first", "/second"}[i]
 		cable.interrupt(refused)
-		l.check(l.Apply(l.ctx, route("b", path)))
+		l.Check(l.Apply(l.Ctx, route("b", path)))
 		s.await("the change", where("default", "b", func(r *gatewayv1.HTTPRoute) bool {
 			return *r.Spec.Rules[0].Matches[0].Path.Value == path
 		}))

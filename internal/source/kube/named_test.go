@@ -78,40 +78,40 @@ func https(secret string) string {
 
 func TestSecretsAreReadWhenReferredTo(t *testing.T) {
 	l := newLab(t)
-	l.apply(ourClass)
+	l.Lend(ourClass)
 	l.namespace("vault")
 	for _, name := range []string{"first", "second", "unused"} {
-		l.apply(secret("default", name, "1"))
+		l.Lend(secret("default", name, "1"))
 	}
-	l.apply(secret("vault", "granted", "1"))
+	l.Lend(secret("vault", "granted", "1"))
 	asked := &requests{}
-	config := l.cluster.Admin()
+	config := shared.Admin()
 	config.Wrap(asked.wrap)
 	s := l.open(kube.Options{Config: config})
 	if got := asked.secrets(); len(got) > 0 {
 		t.Errorf("asked for Secrets %q before anything referred to one", got)
 	}
 
-	l.apply(gateway("other", "theirs", https("{name: unused}")))
-	l.apply(gateway("gw", "ours", https("{name: first}")))
+	l.Lend(gateway("other", "theirs", https("{name: unused}")))
+	l.Lend(gateway("gw", "ours", https("{name: first}")))
 	s.await("the first Secret", has[*corev1.Secret]("default", "first"))
 
 	// The set never has the Gateway with its new reference and without the Secret.
-	l.check(l.Apply(l.ctx, gateway("gw", "ours", https("{name: second}"))))
+	l.Check(l.Apply(l.Ctx, gateway("gw", "ours", https("{name: second}"))))
 	s.await("the second Secret in place of the first", and(has[*corev1.Secret]("default", "second"), hasNot[*corev1.Secret]("default", "first")))
 
-	l.check(l.Apply(l.ctx, secret("default", "second", "2")))
+	l.Check(l.Apply(l.Ctx, secret("default", "second", "2")))
 	s.await("the new content", where("default", "second", func(s *corev1.Secret) bool { return string(s.Data["text"]) == "2" }))
 
 	// A reference into another namespace is not followed before it is granted.
-	l.check(l.Apply(l.ctx, gateway("gw", "ours", https("{name: granted, namespace: vault}"))))
+	l.Check(l.Apply(l.Ctx, gateway("gw", "ours", https("{name: granted, namespace: vault}"))))
 	s.await("the second Secret to go", hasNot[*corev1.Secret]("default", "second"))
 	grant := "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: vault}\n" +
 		"spec: {from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}], to: [{group: '', kind: Secret}]}\n"
 	if slices.Contains(asked.secrets(), "vault/granted") {
 		t.Error("asked for a Secret of another namespace without a grant")
 	}
-	l.apply(grant)
+	l.Lend(grant)
 	s.await("the granted Secret", has[*corev1.Secret]("vault", "granted"))
 	l.remove(grant)
 	s.await("the Secret to go with the grant", hasNot[*corev1.Secret]("vault", "granted"))
@@ -124,10 +124,10 @@ func TestSecretsAreReadWhenReferredTo(t *testing.T) {
 
 func TestMissingSecretAppearsLater(t *testing.T) {
 	l := newLab(t)
-	l.apply(ourClass)
-	l.apply(gateway("gw", "ours", https("{name: late}")))
+	l.Lend(ourClass)
+	l.Lend(gateway("gw", "ours", https("{name: late}")))
 	s := l.open(kube.Options{})
-	l.apply(secret("default", "late", "1"))
+	l.Lend(secret("default", "late", "1"))
 	s.await("the Secret", has[*corev1.Secret]("default", "late"))
 	l.remove(secret("default", "late", "1"))
 	s.await("the removal", hasNot[*corev1.Secret]("default", "late"))
@@ -135,12 +135,12 @@ func TestMissingSecretAppearsLater(t *testing.T) {
 
 func TestSecretNamespaces(t *testing.T) {
 	l := newLab(t)
-	l.apply(ourClass)
+	l.Lend(ourClass)
 	l.namespace("allowed")
-	l.apply(secret("default", "cert", "1"))
-	l.apply(secret("allowed", "cert", "1"))
-	l.apply(gateway("gw", "ours", https("{name: cert}")))
-	l.apply(strings.Replace(gateway("gw", "ours", https("{name: cert}")), "name: gw", "name: gw, namespace: allowed", 1))
+	l.Lend(secret("default", "cert", "1"))
+	l.Lend(secret("allowed", "cert", "1"))
+	l.Lend(gateway("gw", "ours", https("{name: cert}")))
+	l.Lend(strings.Replace(gateway("gw", "ours", https("{name: cert}")), "name: gw", "name: gw, namespace: allowed", 1))
 	s := l.open(kube.Options{SecretNamespaces: []string{"allowed"}})
 	if !and(has[*corev1.Secret]("allowed", "cert"), hasNot[*corev1.Secret]("default", "cert"))(s.Set()) {
 		t.Error("not exactly the Secret of the allowed namespace was read")
@@ -156,20 +156,20 @@ func TestSecretNamespaces(t *testing.T) {
 // but the Secrets of one namespace is asked for, so that roles may be as narrow.
 func TestForbiddenSecret(t *testing.T) {
 	l := newLab(t)
-	l.apply(ourClass)
-	l.apply(narrowRole)
+	l.Lend(ourClass)
+	l.Lend(narrowRole)
 	l.namespace("closed")
-	l.apply(secret("default", "cert", "1"))
-	l.apply(secret("closed", "cert", "1"))
-	l.apply(gateway("gw", "ours", https("{name: cert}")))
-	l.apply(strings.Replace(gateway("gw", "ours", https("{name: cert}")), "name: gw", "name: gw, namespace: closed", 1))
-	config, err := l.cluster.User("narrow")
-	l.check(err)
+	l.Lend(secret("default", "cert", "1"))
+	l.Lend(secret("closed", "cert", "1"))
+	l.Lend(gateway("gw", "ours", https("{name: cert}")))
+	l.Lend(strings.Replace(gateway("gw", "ours", https("{name: cert}")), "name: gw", "name: gw, namespace: closed", 1))
+	config, err := shared.User("narrow")
+	l.Check(err)
 	s := l.open(kube.Options{Config: config})
 	if !and(has[*corev1.Secret]("default", "cert"), hasNot[*corev1.Secret]("closed", "cert"))(s.Set()) {
 		t.Error("not exactly the Secret that may be read is in the set")
 	}
-	l.apply(route("later", "/x"))
+	l.Lend(route("later", "/x"))
 	s.await("a route", func(set *resource.Set) bool { return set.Len() > 0 })
 }
 
@@ -208,8 +208,8 @@ func TestOpenSaysWhatFailed(t *testing.T) {
 	l := newLab(t)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, context.DeadlineExceeded)
 	defer cancel()
-	config, err := l.cluster.User("nobody")
-	l.check(err)
+	config, err := shared.User("nobody")
+	l.Check(err)
 	_, err = kube.Open(ctx, kube.Options{Config: config, ControllerName: controller})
 	if err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "HTTPRoute") {
 		t.Errorf("error is %v", err)

@@ -151,9 +151,9 @@ func TestEveryKindReachesTheSet(t *testing.T) {
 		tested[test.kind] = true
 		t.Run(test.kind, func(t *testing.T) {
 			l, s := l.in(t), s.in(t)
-			l.check(l.Apply(l.ctx, test.text))
+			l.Check(l.Apply(l.Ctx, test.text))
 			s.await("the object", test.there)
-			l.check(l.Apply(l.ctx, strings.Replace(test.text, test.change[0], test.change[1], 1)))
+			l.Check(l.Apply(l.Ctx, strings.Replace(test.text, test.change[0], test.change[1], 1)))
 			s.await("the change", test.changed)
 			l.remove(test.text)
 			s.await("the removal", func(set *resource.Set) bool { return !test.there(set) })
@@ -170,7 +170,7 @@ func TestEveryKindReachesTheSet(t *testing.T) {
 func TestObjectsLookAsThoseOfFiles(t *testing.T) {
 	l := newLab(t)
 	text := route("same", "/x")
-	l.apply(text)
+	l.Lend(text)
 	s := l.open(kube.Options{})
 	got := get[*gatewayv1.HTTPRoute](s, "default", "same")
 
@@ -190,26 +190,26 @@ func TestObjectsLookAsThoseOfFiles(t *testing.T) {
 // annotation of somebody else.
 func TestOnlyWhatUsersWroteCounts(t *testing.T) {
 	l := newLab(t)
-	l.apply(route("a", "/a"))
-	l.apply(route("b", "/b"))
+	l.Lend(route("a", "/a"))
+	l.Lend(route("b", "/b"))
 	s := l.open(kube.Options{})
 	a, b, set := get[*gatewayv1.HTTPRoute](s, "default", "a"), get[*gatewayv1.HTTPRoute](s, "default", "b"), s.Set()
 	key := resource.KeyOf(a)
 	before, _ := s.Recorded(key)
 
-	l.check(l.ApplyStatus(l.ctx, "someone", status("a", "example.com/c")))
-	l.check(l.Apply(l.ctx, strings.Replace(route("a", "/a"), `"/a"`, `"other"`, 1)))
+	l.Check(l.ApplyStatus(l.Ctx, "someone", status("a", "example.com/c")))
+	l.Check(l.Apply(l.Ctx, strings.Replace(route("a", "/a"), `"/a"`, `"other"`, 1)))
 	var now kube.Recorded
 	for now = before; now.ResourceVersion == before.ResourceVersion || len(now.Status.(*gatewayv1.HTTPRouteStatus).Parents) == 0; {
 		select {
 		case <-s.StatusChanged():
 			now, _ = s.Recorded(key)
-		case <-l.ctx.Done():
+		case <-l.Ctx.Done():
 			t.Fatal("the status did not arrive")
 		}
 	}
 	// b is changed after a, so once that is seen everything about a was seen.
-	l.check(l.Apply(l.ctx, route("b", "/c")))
+	l.Check(l.Apply(l.Ctx, route("b", "/c")))
 	s.await("the change of b", where("default", "b", func(r *gatewayv1.HTTPRoute) bool {
 		return *r.Spec.Rules[0].Matches[0].Path.Value == "/c"
 	}))
@@ -243,15 +243,15 @@ func TestDefinitionsComeAndGo(t *testing.T) {
 	s := l.open(kube.Options{})
 	const file = "../../resource/crds/gateway.networking.k8s.io_tcproutes.yaml"
 	tcpRoute := backendRoute("TCPRoute")
-	l.check(l.Apply(l.ctx, tcpRoute))
+	l.Check(l.Apply(l.Ctx, tcpRoute))
 	s.await("the route", has[*gatewayv1.TCPRoute]("default", "r"))
 
-	l.check(l.DeleteFiles(l.ctx, file))
+	l.Check(l.DeleteFiles(l.Ctx, file))
 	s.await("the route to vanish", hasNot[*gatewayv1.TCPRoute]("default", "r"))
 	waitFor(t, func() bool { _, _, served := s.Version("TCPRoute"); return !served })
 
-	l.check(l.ApplyFiles(l.ctx, file))
-	l.check(l.Apply(l.ctx, tcpRoute))
+	l.Check(l.ApplyFiles(l.Ctx, file))
+	l.Check(l.Apply(l.Ctx, tcpRoute))
 	s.await("the route to come back", has[*gatewayv1.TCPRoute]("default", "r"))
 	l.remove(tcpRoute)
 	s.await("the route to be gone", hasNot[*gatewayv1.TCPRoute]("default", "r"))
@@ -260,15 +260,15 @@ func TestDefinitionsComeAndGo(t *testing.T) {
 // A controller may be there before the Gateway API is.
 func TestClusterWithoutGatewayAPI(t *testing.T) {
 	l := newLab(t)
-	l.check(l.DeleteFiles(l.ctx, definitionFiles))
+	l.Check(l.DeleteFiles(l.Ctx, definitionFiles))
 	s := l.open(kube.Options{})
 	if !has[*corev1.Namespace]("", "default")(s.Set()) {
 		t.Error("no namespace default")
 	}
-	l.check(l.ApplyFiles(l.ctx, definitionFiles))
-	l.apply(ourClass)
-	l.apply(secret("default", "cert", "1"))
-	l.apply(gateway("gw", "ours", https("{name: cert}")))
+	l.Check(l.ApplyFiles(l.Ctx, definitionFiles))
+	l.Lend(ourClass)
+	l.Lend(secret("default", "cert", "1"))
+	l.Lend(gateway("gw", "ours", https("{name: cert}")))
 	s.await("the Gateway and its Secret", and(has[*gatewayv1.Gateway]("default", "gw"), has[*corev1.Secret]("default", "cert")))
 }
 
@@ -276,10 +276,10 @@ func TestClusterWithoutGatewayAPI(t *testing.T) {
 // lost.
 func TestOlderVersionsAreRead(t *testing.T) {
 	l := newLab(t)
-	l.check(l.Delete(l.ctx, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tlsroutes.gateway.networking.k8s.io}\n"))
-	l.check(l.Apply(l.ctx, oldTLSRoutes))
+	l.Check(l.Delete(l.Ctx, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tlsroutes.gateway.networking.k8s.io}\n"))
+	l.Check(l.Apply(l.Ctx, oldTLSRoutes))
 	old := strings.Replace(strings.Replace(backendRoute("TLSRoute"), "k8s.io/v1", "k8s.io/v1alpha2", 1), "spec: {", "spec: {hostnames: [a.example.com], ", 1)
-	l.check(l.Apply(l.ctx, old))
+	l.Check(l.Apply(l.Ctx, old))
 	s := l.open(kube.Options{})
 	s.await("the route", has[*gatewayv1.TLSRoute]("default", "r"))
 	route := get[*gatewayv1.TLSRoute](s, "default", "r")
@@ -290,9 +290,9 @@ func TestOlderVersionsAreRead(t *testing.T) {
 		t.Errorf("reads version %q", version)
 	}
 
-	l.check(l.ApplyFiles(l.ctx, "../../resource/crds/gateway.networking.k8s.io_tlsroutes.yaml"))
+	l.Check(l.ApplyFiles(l.Ctx, "../../resource/crds/gateway.networking.k8s.io_tlsroutes.yaml"))
 	waitFor(t, func() bool { version, _, _ := s.Version("TLSRoute"); return version == "v1" })
-	l.check(l.Apply(l.ctx, strings.Replace(backendRoute("TLSRoute"), "spec: {", "spec: {hostnames: [b.example.com], ", 1)))
+	l.Check(l.Apply(l.Ctx, strings.Replace(backendRoute("TLSRoute"), "spec: {", "spec: {hostnames: [b.example.com], ", 1)))
 	s.await("the change", where("default", "r", func(r *gatewayv1.TLSRoute) bool { return r.Spec.Hostnames[0] == "b.example.com" }))
 	l.remove(backendRoute("TLSRoute"))
 	s.await("the removal", hasNot[*gatewayv1.TLSRoute]("default", "r"))
@@ -319,18 +319,18 @@ spec:
 // After a restart of the API server the set is the same, and changes arrive.
 func TestAPIServerRestarts(t *testing.T) {
 	l := newLab(t)
-	l.apply(route("a", "/a"))
-	l.apply(route("b", "/b"))
+	l.Lend(route("a", "/a"))
+	l.Lend(route("b", "/b"))
 	s := l.open(kube.Options{})
 	before := s.Set()
 	s.drain()
 
-	l.cluster.KillAPIServer()
+	shared.KillAPIServer()
 	if s.Set() != before {
 		t.Error("the set changed because the API server is away")
 	}
-	l.check(l.cluster.StartAPIServer(l.ctx))
-	l.check(l.Apply(l.ctx, route("b", "/c")))
+	l.Check(shared.StartAPIServer(l.Ctx))
+	l.Check(l.Apply(l.Ctx, route("b", "/c")))
 	s.await("the change", where("default", "b", func(r *gatewayv1.HTTPRoute) bool {
 		return *r.Spec.Rules[0].Matches[0].Path.Value == "/c"
 	}))
