@@ -263,6 +263,44 @@ func TestStalePool(t *testing.T) {
 	}
 }
 
+// TestStaleOneAfterTheOther: a backend that stops closes its connections one by one,
+// so the second that is tried may be closed as well, although it looked open. The
+// request is answered over a new one.
+func TestStaleOneAfterTheOther(t *testing.T) {
+	const kept = 4
+	served := make(chan struct{}, kept+1)
+	all := make(chan struct{})
+	b := proxytest.Serve(t, func(c *proxytest.Conn) {
+		// Each connection serves one request, and ends when it sees another.
+		if _, err := c.ReadHead(); err != nil {
+			return
+		}
+		served <- struct{}{}
+		<-all
+		c.Send(ok)
+		_, _ = c.ReadHead()
+	})
+	p := proxytest.Start(t, proxy.Config{})
+	p.MustApply(proxytest.HTTP([]*ir.Route{proxytest.To("/", "b")}, map[string]string{"b": b.Addr}))
+	var clients []*proxytest.Conn
+	for range kept {
+		c := proxytest.Dial(t, p.Addr(proxytest.HTTPListener))
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		<-served
+		clients = append(clients, c)
+	}
+	close(all)
+	for _, c := range clients {
+		if r, err := c.ReadResponse("GET"); err != nil || r.Status != 200 {
+			t.Fatalf("got %+v, %v", r, err)
+		}
+	}
+	clients[0].Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if r, err := clients[0].ReadResponse("GET"); err != nil || r.Status != 200 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
 // TestManyConcurrent: many clients at once, each gets its own answer.
 func TestManyConcurrent(t *testing.T) {
 	b := proxytest.Serve(t, func(c *proxytest.Conn) {

@@ -103,6 +103,39 @@ func TestConnectFailure(t *testing.T) {
 	}
 }
 
+// TestUnanswered: a backend that stops ends connections that it has not accepted. What
+// may be sent twice is sent to another endpoint then, and nothing else is.
+func TestUnanswered(t *testing.T) {
+	var met atomic.Int64
+	stops := proxytest.Serve(t, func(c *proxytest.Conn) {
+		_, _ = c.ReadHead()
+		met.Add(1)
+	})
+	serves := proxytest.Serve(t, answer(ok))
+	p := routed(t, []*ir.Route{proxytest.To("/", "s")}, map[string]string{"s": stops.Addr + " " + serves.Addr})
+	for range 4 {
+		if r := proxytest.Get(t, p.Addr(proxytest.HTTPListener), "x", "/"); r.Status != 200 {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	if met.Load() == 0 {
+		t.Error("no request met the endpoint that stops")
+	}
+	met.Store(0)
+	for range 4 {
+		c := proxytest.Dial(t, p.Addr(proxytest.HTTPListener))
+		before := met.Load()
+		c.Send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+		r, err := c.ReadResponse("POST")
+		if want := 200 + 302*int(met.Load()-before); err != nil || r.Status != want {
+			t.Errorf("got %+v, %v, want %d", r, err, want)
+		}
+	}
+	if met.Load() == 0 {
+		t.Error("no POST met the endpoint that stops")
+	}
+}
+
 // failing answers with a status n times and then with 200, and echoes bodies.
 func failing(n int64, status string) (serve func(*proxytest.Conn), tries *atomic.Int64) {
 	tries = new(atomic.Int64)

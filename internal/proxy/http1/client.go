@@ -23,6 +23,10 @@ const (
 // connection may do better.
 var ErrStale = errors.New("pooled connection was closed by the backend")
 
+// ErrUnanswered is the same on a new connection. A server that stops closes those too
+// that it has not accepted yet; their makers hold them for connected.
+var ErrUnanswered = errors.New("backend closed the connection without an answer")
+
 // Timeouts of an attempt.
 type Timeouts struct {
 	// Deadline, on the socket package's clock, bounds all of the attempt, to the
@@ -321,6 +325,15 @@ func (c *ClientConn) expectUpload() {
 	c.uploading = true
 }
 
+// Unanswered is the failure of an exchange for which nothing at all came back.
+func Unanswered(err error) *message.Reply {
+	cause := ErrUnanswered
+	if err != io.EOF {
+		cause = fmt.Errorf("%w: %w", ErrUnanswered, err)
+	}
+	return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: cause}
+}
+
 // failed says why the response head did not come.
 func (c *ClientConn) failed(err error, nothing bool) error {
 	switch {
@@ -335,8 +348,10 @@ func (c *ClientConn) failed(err error, nothing bool) error {
 		return &message.Reply{Status: 504, Reason: ReasonUpstreamTimeout, Cause: errors.New("backend did not answer in time")}
 	case nothing && c.used > 0 && c.in.empty():
 		return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: ErrStale}
+	case nothing && c.in.empty():
+		return Unanswered(err)
 	case err == io.EOF:
-		return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: errors.New("backend closed the connection without an answer")}
+		return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: errors.New("backend closed the connection within the head of its answer")}
 	}
 	return &message.Reply{Status: 502, Reason: ReasonUpstreamReset, Cause: fmt.Errorf("exchange with backend: %w", err)}
 }

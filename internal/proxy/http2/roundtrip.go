@@ -331,8 +331,8 @@ func (s *ClientStream) failure() error {
 	if s.Used() && s.interims == 0 {
 		return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: http1.ErrStale}
 	}
-	if s.broken == io.EOF {
-		return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: errors.New("backend closed the connection without an answer")}
+	if s.interims == 0 {
+		return http1.Unanswered(s.broken)
 	}
 	return &message.Reply{Status: 502, Reason: http1.ReasonUpstreamReset, Cause: fmt.Errorf("exchange with backend: %w", s.broken)}
 }

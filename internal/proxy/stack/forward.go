@@ -18,9 +18,9 @@ const (
 	bodyTimeout     = 5 * time.Minute
 )
 
-// connectTries is how many endpoints are tried for a request, when nothing of it
-// was sent because connections could not be made and the route has no retries of
-// its own.
+// connectTries is how many endpoints are tried for a request, when connections could
+// not be made, or not be kept for a byte of an answer, and the route has no retries
+// of its own.
 const connectTries = 3
 
 // forward sends the request to a backend and reads the head of the response. It
@@ -102,21 +102,29 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 	return err
 }
 
-// maxUnprocessed is how often a backend may turn a request away before it has
-// begun with it.
-const maxUnprocessed = 3
+const (
+	// maxUnprocessed is how often a backend may turn a request away before it has
+	// begun with it.
+	maxUnprocessed = 3
+	// maxStale is how many kept connections may turn out to be closed. A backend that
+	// stops closes all it has, also one that was open when looked at a moment ago.
+	maxStale = 2
+)
 
 // roundTrip talks to an endpoint of a backend. A connection that turns out to be
 // closed, or to be closing, is replaced by another.
 func (x *exchange) roundTrip(b *upstream.Backend) error {
-	// A request that cannot be sent twice must not meet a closed connection.
-	careful := x.Request.Body != nil || !idempotent(x.Request.Method)
-	for turned := 0; ; {
+	repeatable := x.plainlyRepeatable()
+	for turned, stale := 0, 0; ; {
 		pool, err := b.Pick()
 		if err != nil {
 			return err
 		}
-		if x.conn, err = x.connect(b, pool, careful); err != nil {
+		// A request that cannot be sent twice must not meet a closed connection.
+		need := upstream.Need{
+			Careful: !repeatable || stale > 0, Fresh: stale == maxStale, Own: x.Request.Upgrade != nil,
+		}
+		if x.conn, err = x.connect(b, pool, need); err != nil {
 			return err
 		}
 		x.pool = pool
@@ -136,8 +144,8 @@ func (x *exchange) roundTrip(b *upstream.Backend) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, http1.ErrStale) && !careful:
-			careful = true
+		case errors.Is(err, http1.ErrStale) && repeatable && stale < maxStale:
+			stale++
 		case errors.Is(err, http2.ErrUnprocessed) && turned < maxUnprocessed && x.repeatable():
 			turned++
 		default:
@@ -150,14 +158,21 @@ func (x *exchange) roundTrip(b *upstream.Backend) error {
 	}
 }
 
+// plainlyRepeatable reports whether the request can be sent again without anything
+// kept for that, and without harm if the backend had acted on it.
+func (x *exchange) plainlyRepeatable() bool {
+	return x.Request.Body == nil && idempotent(x.Request.Method)
+}
+
 // connect takes a connection from the pool or makes one.
-func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, careful bool) (upstream.Conn, error) {
+func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, need upstream.Need) (upstream.Conn, error) {
 	by := b.ConnectBy()
 	bounded := x.timeouts.Deadline != 0 && x.timeouts.Deadline < by
 	if bounded {
 		by = x.timeouts.Deadline
 	}
-	c, err := pool.Take(upstream.Need{Careful: careful, Own: x.Request.Upgrade != nil, By: by})
+	need.By = by
+	c, err := pool.Take(need)
 	if err != nil && bounded && socket.Now() >= by {
 		return nil, errDeadline
 	}

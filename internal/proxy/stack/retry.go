@@ -42,7 +42,7 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 		return false
 	}
 	if !f.retry.configured {
-		return err != nil && try < connectTries && nothingSent(err) && x.moreEndpoints()
+		return err != nil && try < connectTries && x.harmless(err) && x.moreEndpoints()
 	}
 	if try > f.retry.attempts {
 		return false
@@ -66,10 +66,11 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 	return false
 }
 
-// nothingSent reports that an attempt failed before a byte of the request left.
-func nothingSent(err error) bool {
+// harmless reports whether another attempt can do no harm: no byte of the request was
+// sent, or none came back and it may be sent twice.
+func (x *exchange) harmless(err error) bool {
 	reply, ok := errors.AsType[*message.Reply](err)
-	return ok && reply.Reason == upstream.ReasonConnect
+	return ok && (reply.Reason == upstream.ReasonConnect || errors.Is(reply, http1.ErrUnanswered) && x.plainlyRepeatable())
 }
 
 // moreEndpoints reports whether the last attempt's backend has another endpoint.

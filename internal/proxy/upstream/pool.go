@@ -36,6 +36,9 @@ type Need struct {
 	// Careful is for requests that cannot be repeated: a connection that its backend
 	// may have closed is not handed out.
 	Careful bool
+	// Fresh is for requests that met connections of the pool that were closed: they get
+	// one that is made for them, if they do not share one.
+	Fresh bool
 	// Own wants a connection for this exchange alone, which may switch protocols.
 	Own bool
 	// By, on the socket package's clock, is when it must be there.
@@ -118,7 +121,7 @@ func (p *Pool) offer(own bool) *tls.Config {
 // Take lends a connection, a new one if there is none that can be used.
 func (p *Pool) Take(n Need) (Conn, error) {
 	if n.Own || !p.Shares() {
-		if c := p.get(n.Careful); c != nil {
+		if c := p.get(n); c != nil {
 			return c, nil
 		}
 		return p.dialOwn(n)
@@ -134,7 +137,7 @@ func (p *Pool) Take(n Need) (Conn, error) {
 		plain := p.plain
 		p.mu.Unlock()
 		if plain {
-			if c := p.get(n.Careful); c != nil {
+			if c := p.get(n); c != nil {
 				return c, nil
 			}
 			return p.dialAny(n)
@@ -150,8 +153,11 @@ func (p *Pool) Take(n Need) (Conn, error) {
 // all their streams.
 const maxDials = 20
 
-// get takes an idle connection out of the pool; nil when there is none.
-func (p *Pool) get(careful bool) *http1.ClientConn {
+// get takes an idle connection out of the pool; nil when there is none that will do.
+func (p *Pool) get(need Need) *http1.ClientConn {
+	if need.Fresh {
+		return nil
+	}
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
@@ -163,7 +169,7 @@ func (p *Pool) get(careful bool) *http1.ClientConn {
 		p.idle[n-1] = idleConn{}
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if !careful || !c.Stream().Sock.Readable() {
+		if !need.Careful || !c.Stream().Sock.Readable() {
 			return c
 		}
 		p.discard(c)
