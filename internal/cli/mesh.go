@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -24,48 +25,69 @@ func meshCommand() *cobra.Command {
 
 func meshListCommand() *cobra.Command {
 	c := &clusterFlags{}
-	var output string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the meshes of a cluster",
-		Args:  usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("output", output, "text", "json", "yaml"); err != nil {
-				return err
-			}
-			cluster, err := c.open(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			meshes, err := cluster.Meshes(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return writeMeshes(cmd.OutOrStdout(), meshes, output)
-		},
-	}
+	cmd := meshList.complete(&cobra.Command{Use: "list", Short: "List the meshes of a cluster"}, c)
 	c.bind(cmd, false)
 	ignorePort(cmd)
+	return cmd
+}
+
+// meshList shows meshes, wherever a command does.
+var meshList = listing[install.Mesh]{
+	list: func(ctx context.Context, cluster *install.Cluster) ([]install.Mesh, error) {
+		return cluster.Meshes(ctx)
+	},
+	none:   "There is no mesh in the cluster.",
+	header: "MESH NAME\tMESH NAMESPACE\tVERSION\tADDED NAMESPACES",
+	row: func(m install.Mesh) string {
+		return strings.Join([]string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ",")}, "\t")
+	},
+}
+
+// listing is a command that lists things of one kind in a cluster.
+type listing[T any] struct {
+	list func(context.Context, *install.Cluster) ([]T, error)
+	// none is said where there are none.
+	none string
+	// header of the columns, and the row of one thing, with tabs between them.
+	header string
+	row    func(T) string
+}
+
+// complete makes the command do it.
+func (l listing[T]) complete(cmd *cobra.Command, c *clusterFlags) *cobra.Command {
+	var output string
+	cmd.Args = usage(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := oneOf("output", output, "text", "json", "yaml"); err != nil {
+			return err
+		}
+		cluster, err := c.open(cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		all, err := l.list(cmd.Context(), cluster)
+		if err != nil {
+			return err
+		}
+		return l.write(cmd.OutOrStdout(), all, output)
+	}
 	outputFlag(cmd, &output, "text", "json", "yaml")
 	return cmd
 }
 
-// writeMeshes prints meshes.
-func writeMeshes(out io.Writer, meshes []install.Mesh, output string) error {
-	if meshes == nil {
-		meshes = []install.Mesh{} // no null
-	}
+// write prints what was listed.
+func (l listing[T]) write(out io.Writer, all []T, output string) error {
 	if output != "text" {
-		return encode(out, meshes, output)
+		return encode(out, append([]T{}, all...), output) // no null
 	}
-	if len(meshes) == 0 {
-		fmt.Fprintln(out, "There is no mesh in the cluster.")
+	if len(all) == 0 {
+		fmt.Fprintln(out, l.none)
 		return nil
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "MESH NAME\tMESH NAMESPACE\tVERSION\tADDED NAMESPACES")
-	for _, m := range meshes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","))
+	fmt.Fprintln(table, l.header)
+	for _, one := range all {
+		fmt.Fprintln(table, l.row(one))
 	}
 	return table.Flush()
 }

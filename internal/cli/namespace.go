@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -83,48 +82,17 @@ func memberCommand(cmd *cobra.Command, change func(context.Context, *install.Clu
 
 func namespaceListCommand() *cobra.Command {
 	c := &clusterFlags{}
-	var output string
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the namespaces that belong to meshes",
-		Args:  usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("output", output, "text", "json", "yaml"); err != nil {
-				return err
-			}
-			cluster, err := c.open(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			list, err := cluster.Namespaces(cmd.Context(), c.mesh)
-			if err != nil {
-				return err
-			}
-			return writeNamespaces(cmd.OutOrStdout(), list, output)
+	cmd := listing[install.Namespace]{
+		list: func(ctx context.Context, cluster *install.Cluster) ([]install.Namespace, error) {
+			return cluster.Namespaces(ctx, c.mesh)
 		},
-	}
+		none:   "No namespace belongs to a mesh.",
+		header: "NAMESPACE\tMESH\tSIDECAR-INJECTION",
+		row: func(n install.Namespace) string {
+			return strings.Join([]string{n.Name, n.Mesh, cmp.Or(n.Injection, "-")}, "\t")
+		},
+	}.complete(&cobra.Command{Use: "list", Short: "List the namespaces that belong to meshes"}, c)
 	c.bindAccess(cmd)
 	cmd.Flags().StringVar(&c.mesh, "mesh-name", "", "name of a mesh; all if not given")
-	outputFlag(cmd, &output, "text", "json", "yaml")
 	return cmd
-}
-
-func writeNamespaces(out io.Writer, list []install.Namespace, output string) error {
-	if output != "text" {
-		return encode(out, list, output)
-	}
-	if len(list) == 0 {
-		fmt.Fprintln(out, "No namespace belongs to a mesh.")
-		return nil
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAMESPACE\tMESH\tSIDECAR-INJECTION")
-	for _, n := range list {
-		injection := n.Injection
-		if injection == "" {
-			injection = "-"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", n.Name, n.Mesh, injection)
-	}
-	return table.Flush()
 }

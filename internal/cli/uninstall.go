@@ -81,7 +81,7 @@ func (r *removal) ask(ctx context.Context, cluster *install.Cluster, in io.Reade
 	if err != nil {
 		return false, err
 	}
-	if err := writeMeshes(out, meshes, "text"); err != nil {
+	if err := meshList.write(out, meshes, "text"); err != nil {
 		return false, err
 	}
 	fmt.Fprintf(out, "\nUninstall mesh %s in namespace %s? [y/n]: ", r.mesh, r.namespace)

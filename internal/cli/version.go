@@ -45,7 +45,7 @@ func versionCommand() *cobra.Command {
 				fmt.Fprintln(cmd.ErrOrStderr(), "fsm: versions in the cluster:", err)
 				return nil
 			}
-			return writeMeshes(out, meshes, "text")
+			return meshList.write(out, meshes, "text")
 		},
 	}
 	c.bind(cmd, false)

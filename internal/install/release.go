@@ -116,18 +116,7 @@ func (c *Cluster) Install(ctx context.Context, o Options) error {
 	if err := c.mayInstall(ctx, h, p); err != nil {
 		return err
 	}
-	if p.defines() {
-		if err := c.define(ctx, o.Say); err != nil {
-			return err
-		}
-	}
-	if err := c.defineOwn(ctx, p.chart); err != nil {
-		return err
-	}
-	if err := forgetKinds(h); err != nil {
-		return err
-	}
-	if err := c.vacant(ctx, p); err != nil {
+	if err := c.prepare(ctx, h, p); err != nil {
 		return err
 	}
 	o.Say(fmt.Sprintf("making the objects of the control plane in namespace %s", o.Namespace))
@@ -147,6 +136,23 @@ func (c *Cluster) Install(ctx context.Context, o Options) error {
 	}
 	o.Say("taking back what was installed")
 	return errors.Join(err, uninstall(h, o.Mesh))
+}
+
+// prepare does what comes before the objects of a release: their definitions, and a
+// look at what is in their way.
+func (c *Cluster) prepare(ctx context.Context, h *action.Configuration, p *plan) error {
+	if p.defines() {
+		if err := c.define(ctx, p.Say); err != nil {
+			return err
+		}
+	}
+	if err := c.defineOwn(ctx, p.chart); err != nil {
+		return err
+	}
+	if err := forgetKinds(h); err != nil {
+		return err
+	}
+	return c.vacant(ctx, p)
 }
 
 // forgetKinds has Helm look up anew which kinds there are. What it and kubectl know of
@@ -234,15 +240,7 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if p.defines() {
-		if err := c.define(ctx, o.Say); err != nil {
-			return err
-		}
-	}
-	if err := c.defineOwn(ctx, p.chart); err != nil {
-		return err
-	}
-	if err := forgetKinds(h); err != nil {
+	if err := c.prepare(ctx, h, p); err != nil {
 		return err
 	}
 	if err := c.upgrade(ctx, h, p); err != nil {
@@ -257,9 +255,6 @@ func (c *Cluster) Upgrade(ctx context.Context, o Options) error {
 }
 
 func (c *Cluster) upgrade(ctx context.Context, h *action.Configuration, p *plan) error {
-	if err := c.vacant(ctx, p); err != nil {
-		return err
-	}
 	p.Say(fmt.Sprintf("changing the objects of the control plane in namespace %s", p.Namespace))
 	u := action.NewUpgrade(h)
 	u.Namespace, u.Timeout, u.ResetValues, u.MaxHistory = p.Namespace, p.Timeout, true, maxHistory
