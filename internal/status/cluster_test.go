@@ -32,10 +32,6 @@ func TestMain(m *testing.M) {
 
 const ourName = "flomesh.io/gateway-controller"
 
-// patience is how long anything may take on a machine that is busy with other
-// things.
-const patience = 60 * time.Second
-
 // lab is the shared cluster with the Gateway API and our GatewayClass.
 type lab struct{ *cluster.Session }
 
