@@ -21,11 +21,12 @@ var mayImport = map[string][]string{
 	"internal/provision": with(apiTypes, "sigs.k8s.io/yaml", "internal/ir"),
 
 	// Our own kinds of objects.
-	"api/config/v1alpha1": {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
-	"api/config/v1alpha2": {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
-	"api/config/v1alpha3": {"k8s.io/api/...", "k8s.io/apimachinery/..."},
-	"internal/webhook":    with(apiTypes, "api/...", "internal/meshconfig", "golang.org/x/sync/semaphore", "k8s.io/client-go/...", "sigs.k8s.io/json"),
-	"internal/meshconfig": with(apiTypes, "api/config/v1alpha3"),
+	"api/config/v1alpha1":       {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
+	"api/config/v1alpha2":       {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
+	"api/config/v1alpha3":       {"k8s.io/api/...", "k8s.io/apimachinery/..."},
+	"api/multicluster/v1alpha1": {"k8s.io/api/...", "k8s.io/apimachinery/..."},
+	"internal/webhook":          with(apiTypes, "api/...", "internal/meshconfig", "golang.org/x/sync/semaphore", "k8s.io/client-go/...", "sigs.k8s.io/json"),
+	"internal/meshconfig":       with(apiTypes, "api/config/v1alpha3", "internal/ir"),
 
 	// Control plane.
 	"internal/resource": {
@@ -48,9 +49,12 @@ var mayImport = map[string][]string{
 	"internal/translate/policy": with(apiTypes, "internal/ir", "internal/resource", "internal/translate/core", "internal/translate/memo", "internal/translate/report"),
 	"internal/translate/gatewayapi": with(apiTypes, "internal/ir", "internal/resource",
 		"internal/translate/core", "internal/translate/memo", "internal/translate/policy", "internal/translate/report"),
+	"internal/translate/ingress": with(apiTypes, "api/multicluster/v1alpha1", "internal/ir", "internal/resource",
+		"internal/translate/core", "internal/translate/memo", "internal/translate/policy", "internal/translate/report"),
 	"internal/translate": {
-		"internal/ir", "internal/resource", "internal/translate/core", "internal/translate/policy", "internal/translate/report",
+		"internal/ir", "internal/meshconfig", "internal/resource", "internal/translate/core", "internal/translate/policy", "internal/translate/report",
 		"internal/translate/gatewayapi", // one line for each input language
+		"internal/translate/ingress",
 	},
 
 	// Data plane, from the ground up.
@@ -82,6 +86,8 @@ var mayImport = map[string][]string{
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
 		"internal/ir", "internal/project", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/report"),
+	"internal/migrate": with(apiTypes, "internal/ir", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/ingress",
+		"internal/translate/report", "sigs.k8s.io/yaml"),
 	"internal/hello": {"google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
 	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "github.com/prometheus/...", "api/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",
 		"internal/leader", "internal/meshconfig", "internal/webhook", "internal/project", "internal/provision", "internal/resource", "internal/servicelb", "internal/source/kube", "internal/status",

@@ -13,6 +13,7 @@ import (
 var exampleTests = map[string]string{
 	"quickstart": "internal/cli",
 	"gateway":    "test/behavior",
+	"ingress":    "test/behavior",
 }
 
 // TestExamples: no example is without a test. The packages above look after the

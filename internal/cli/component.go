@@ -26,6 +26,9 @@ func (c *componentFlags) bind(cmd *cobra.Command) {
 // component is a command group with "enable" and "disable".
 type component struct {
 	install.Component
+	// settings, if it is not nil, makes the flags of "enable" besides those that all have.
+	// What it returns adds what they say.
+	settings     func(*cobra.Command) func(install.Component) (install.Component, error)
 	use, title   string
 	alias        []string
 	short        string
@@ -49,6 +52,7 @@ func (c *component) command() *cobra.Command {
 
 func (c *component) switchCommand(on bool) *cobra.Command {
 	f := &componentFlags{}
+	configured := func(c install.Component) (install.Component, error) { return c, nil }
 	use, short, long := "enable", "Switch "+c.title+" on", c.enable
 	if !on {
 		use, short, long = "disable", "Switch "+c.title+" off", c.disable
@@ -57,15 +61,19 @@ func (c *component) switchCommand(on bool) *cobra.Command {
 		Use: use, Short: short, Args: usage(cobra.NoArgs),
 		Long: long + `
 
-Values and the version of the control plane stay as they are. The mesh configuration
+Other values and the version of the control plane stay as they are. The mesh configuration
 says the same afterwards.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
+			what, err := configured(c.Component)
+			if err != nil {
+				return err
+			}
 			cluster, err := f.open(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			err = cluster.Switch(ctx, c.Component, on, install.Options{Mesh: f.mesh, Namespace: f.namespace, Timeout: f.timeout, Say: lines(out)})
+			err = cluster.Switch(ctx, what, on, install.Options{Mesh: f.mesh, Namespace: f.namespace, Timeout: f.timeout, Say: lines(out)})
 			if err != nil {
 				return err
 			}
@@ -79,6 +87,9 @@ says the same afterwards.`,
 		},
 	}
 	f.bind(cmd)
+	if on && c.settings != nil {
+		configured = c.settings(cmd)
+	}
 	return cmd
 }
 

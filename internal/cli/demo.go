@@ -68,7 +68,7 @@ func (d *demo) run(ctx context.Context) error {
 	admin := ""
 	d.options.Ready = func(a net.Addr) { admin = a.String() }
 	told := false
-	s := &serving{source: source, node: d.in.node(), process: d.options, applied: func(p *proxy.Proxy, r *report.Report) error {
+	s := &serving{source: source, config: d.in.standalone(), node: d.in.node(), process: d.options, applied: func(p *proxy.Proxy, r *report.Report) error {
 		sockets := listening(p)
 		if len(sockets) == 0 {
 			return d.notListening(r)

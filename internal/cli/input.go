@@ -15,6 +15,8 @@ type input struct {
 	clusterFlags
 	paths []string
 	bind  []string
+	// passthrough leaves TLS of Ingresses to their backends.
+	passthrough bool
 }
 
 // flagsForBoth makes the flags of a command that is about the cluster when no files
@@ -31,6 +33,7 @@ func (in *input) flags(cmd *cobra.Command, stdin bool) {
 		about += `; "-" for standard input`
 	}
 	cmd.Flags().StringArrayVarP(&in.paths, "filename", "f", nil, about)
+	cmd.Flags().BoolVar(&in.passthrough, "ingress-passthrough", false, "forward connections with TLS for the hosts of Ingresses and leave it to the backends")
 	in.bindFlag(cmd)
 }
 
@@ -65,4 +68,6 @@ func (in *input) node() project.Node {
 
 // standalone is what objects from files mean: classes need not be declared, and
 // backends may be any host that the machine can reach.
-func standalone() translate.Config { return translate.Config{Standalone: true} }
+func (in *input) standalone() translate.Config {
+	return translate.Config{Standalone: true, Ingress: translate.Ingress{Passthrough: in.passthrough}}
+}

@@ -43,7 +43,7 @@ A Gateway listens on its spec.addresses, or else on the addresses of --bind.`,
 			options.Stdout = cmd.OutOrStdout()
 			options.Ready = announceAdmin(cmd.OutOrStdout())
 			a := &announcer{out: cmd.OutOrStdout()}
-			s := &serving{source: source, node: in.node(), process: options, applied: func(p *proxy.Proxy, r *report.Report) error {
+			s := &serving{source: source, config: in.standalone(), node: in.node(), process: options, applied: func(p *proxy.Proxy, r *report.Report) error {
 				a.announce(r, listening(p))
 				return nil
 			}}

@@ -25,6 +25,7 @@ import (
 // serving is a gateway in this process: control plane and proxy.
 type serving struct {
 	source  controller.Source
+	config  translate.Config
 	node    project.Node
 	process process.Options
 	// applied is called each time that the proxy has answered. It may end the
@@ -52,7 +53,7 @@ func (s *serving) feed(ctx context.Context, p *proxy.Proxy) error {
 	}}
 	loop := &controller.Loop{
 		Sources:    []controller.Source{s.source},
-		Translator: translate.New(standalone()),
+		Translator: translate.New(s.config),
 		Translated: reports.Translated,
 	}
 	selected := func(m *ir.Mesh) *ir.Snapshot { return project.Project(m, s.node) }

@@ -12,8 +12,10 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/config/v1alpha3"
 	"fsm/internal/install"
 	"fsm/internal/ir"
+	"fsm/internal/meshconfig"
 	"fsm/internal/project"
 	"fsm/internal/resource"
 	"fsm/internal/source/file"
@@ -44,7 +46,7 @@ func (in *input) load(ctx context.Context, stdin io.Reader) (*subject, error) {
 		return nil, err
 	}
 	node := in.node()
-	return &subject{set: set, places: places, config: standalone(), local: &node}, nil
+	return &subject{set: set, places: places, config: in.standalone(), local: &node}, nil
 }
 
 // loadTime bounds reading a cluster.
@@ -66,6 +68,7 @@ func (in *input) loadCluster(ctx context.Context) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.Ingress = ingressOf(source.Set())
 	s := &subject{set: source.Set(), config: t, addresses: map[ir.GatewayName][]string{}}
 	for _, g := range resource.List[*gatewayv1.Gateway](s.set) {
 		recorded, _ := source.Recorded(resource.KeyOf(g))
@@ -79,6 +82,19 @@ func (in *input) loadCluster(ctx context.Context) (*subject, error) {
 	cancel()
 	source.Run(ctx, func() {}) // ends it
 	return s, nil
+}
+
+// ingressOf is how the mesh configuration of a cluster has Ingresses served.
+func ingressOf(set *resource.Set) translate.Ingress {
+	for _, mc := range resource.List[*v1alpha3.MeshConfig](set) {
+		if mc.Name != v1alpha3.Name {
+			continue
+		}
+		if c, mistakes := (meshconfig.Config{}).With(&mc.Spec); len(mistakes) == 0 {
+			return translate.IngressOf(c.Ingress, mc.Namespace)
+		}
+	}
+	return translate.Ingress{}
 }
 
 // nodes are the proxies that serve a mesh.

@@ -124,6 +124,9 @@ func statusOf(key resource.Key, r *report.Report) any {
 	if s := r.ListenerSets[key]; s != nil {
 		return s
 	}
+	if s := r.Ingresses[key]; s != nil {
+		return s
+	}
 	if s := r.Routes[key]; s != nil {
 		return s
 	}

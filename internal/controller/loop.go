@@ -7,7 +7,6 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/resource"
-	"fsm/internal/translate"
 	"fsm/internal/translate/report"
 )
 
@@ -22,10 +21,15 @@ type Source interface {
 // Delivery takes meshes to proxies.
 type Delivery interface{ Publish(*ir.Mesh) }
 
+// Translator says what objects mean, as that of package translate does.
+type Translator interface {
+	Translate(*resource.Set) (*ir.Mesh, *report.Report)
+}
+
 // Loop is the control plane.
 type Loop struct {
 	Sources    []Source
-	Translator *translate.Translator
+	Translator Translator
 	Delivery   Delivery
 	// Translated is called with each result before it is delivered.
 	Translated func(*ir.Mesh, *report.Report)

@@ -154,10 +154,14 @@ func TestProxies(t *testing.T) {
 	lost := pod("fleet", "lost", "fsm-gateway")
 	lost.Labels["gateway.networking.k8s.io/gateway-name"] = "web"
 	l.node.Pod(lost, nil)
+	entrance := pod("fleet", "entrance", "fsm-ingress")
+	entrance.Labels["ingress.flomesh.io/workload"] = "fsm-ingress"
+	l.node.Pod(entrance, nil)
 
 	got, err := l.Proxies(l.Ctx, "fleet")
 	l.Check(err)
 	want := []inspect.Proxy{
+		{Gateway: "fsm-ingress", Pod: "entrance", State: inspect.Disconnected, Why: "no controller knows it; see its log with kubectl logs"},
 		{Gateway: "web", Pod: "lost", State: inspect.Disconnected, Why: "no controller knows it; see its log with kubectl logs"},
 		{Gateway: "web", Pod: "moved", State: deliver.Rejected, Why: "does not parse", Failures: rejected.Failures, Version: "v2", Ready: true, Connections: 2, Controller: "two", Connected: at(2)},
 		{Gateway: "web", Pod: "steady", State: deliver.Synced, Version: "v1", Ready: true, Connections: 1, Controller: "one", Connected: at(1)},
@@ -169,7 +173,7 @@ func TestProxies(t *testing.T) {
 	// A controller that does not answer is an error beside what the others know.
 	l.node.Pod(pod("fleet", "three", "fsm-controller"), nil)
 	got, err = l.Proxies(l.Ctx, "fleet")
-	if err == nil || !strings.Contains(err.Error(), "ask pod fleet/three for proxies: ") || len(got) != 3 {
+	if err == nil || !strings.Contains(err.Error(), "ask pod fleet/three for proxies: ") || len(got) != 4 {
 		t.Errorf("got %v with %d proxies", err, len(got))
 	}
 }

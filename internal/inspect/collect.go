@@ -193,9 +193,9 @@ func (k *collector) controlPlane(ctx context.Context) {
 	}
 }
 
-// proxies adds what the proxies of Gateways have.
+// proxies adds what proxies have.
 func (k *collector) proxies(ctx context.Context) {
-	pods, err := k.pods(ctx, metav1.NamespaceAll, gatewayApp)
+	pods, err := k.pods(ctx, metav1.NamespaceAll, proxyApps)
 	if err != nil {
 		k.problem("proxies", err)
 		return

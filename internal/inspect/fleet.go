@@ -21,9 +21,12 @@ import (
 const (
 	appLabel      = "app"
 	controllerApp = "fsm-controller"
-	gatewayApp    = "fsm-gateway"
-	// gatewayLabel is shortened where the name is longer than a label may be.
+	// proxyApps are those of Gateways and of Ingresses.
+	proxyApps = "fsm-gateway,fsm-ingress"
+	// gatewayLabel is shortened where the name is longer than a label may be. The
+	// proxies of Ingresses have ingressLabel in its place.
 	gatewayLabel = "gateway.networking.k8s.io/gateway-name"
+	ingressLabel = "ingress.flomesh.io/workload"
 )
 
 // Disconnected is the state of a proxy that no controller knows. It serves what it
@@ -33,7 +36,8 @@ const Disconnected deliver.State = "DISCONNECTED"
 // Proxy is one that runs, or should.
 type Proxy struct {
 	Namespace string `json:"namespace"`
-	Gateway   string `json:"gateway"`
+	// Gateway that it serves; for Ingresses the name of its Deployment.
+	Gateway string `json:"gateway"`
 	// Pod is the name of its pod.
 	Pod string `json:"pod"`
 	// Version of its configuration, and Build that of the program.
@@ -51,11 +55,11 @@ type Proxy struct {
 	Connected  time.Time `json:"connected,omitzero"`
 }
 
-// Proxies lists the proxies of all Gateways, by what the controllers in a namespace
+// Proxies lists the proxies of all Gateways and of Ingresses, by what the controllers in a namespace
 // and the pods say. The error is about controllers that did not answer; the list is
 // then what the others know.
 func (c *Cluster) Proxies(ctx context.Context, namespace string) ([]Proxy, error) {
-	pods, err := c.pods(ctx, metav1.NamespaceAll, gatewayApp)
+	pods, err := c.pods(ctx, metav1.NamespaceAll, proxyApps)
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +83,11 @@ func (c *Cluster) Proxies(ctx context.Context, namespace string) ([]Proxy, error
 	return list, askErr
 }
 
-// pods are those of an application, in one namespace or in all.
-func (c *Cluster) pods(ctx context.Context, namespace, app string) ([]corev1.Pod, error) {
-	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: appLabel + "=" + app})
+// pods are those of applications, in one namespace or in all.
+func (c *Cluster) pods(ctx context.Context, namespace, apps string) ([]corev1.Pod, error) {
+	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: appLabel + " in (" + apps + ")"})
 	if err != nil {
-		return nil, fmt.Errorf("list pods of %s: %w", app, err)
+		return nil, fmt.Errorf("list pods of %s: %w", apps, err)
 	}
 	return list.Items, nil
 }
@@ -160,7 +164,7 @@ func absent(p *corev1.Pod) Proxy {
 	case p.Status.Phase != corev1.PodRunning:
 		why = "the pod is " + string(p.Status.Phase)
 	}
-	return Proxy{Namespace: p.Namespace, Gateway: p.Labels[gatewayLabel], Pod: p.Name, State: Disconnected, Why: why}
+	return Proxy{Namespace: p.Namespace, Gateway: cmp.Or(p.Labels[gatewayLabel], p.Labels[ingressLabel]), Pod: p.Name, State: Disconnected, Why: why}
 }
 
 // hostName is what a pod calls itself: its name, cut to what a host name may have.
@@ -169,9 +173,9 @@ func hostName(pod string) string {
 	return pod[:min(len(pod), longest)]
 }
 
-// ProxyPods names the pods of Gateways in a namespace.
+// ProxyPods names the pods of proxies in a namespace.
 func (c *Cluster) ProxyPods(ctx context.Context, namespace string) ([]string, error) {
-	pods, err := c.pods(ctx, namespace, gatewayApp)
+	pods, err := c.pods(ctx, namespace, proxyApps)
 	var names []string
 	for _, p := range pods {
 		names = append(names, p.Name)

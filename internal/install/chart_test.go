@@ -37,6 +37,7 @@ func TestRender(t *testing.T) {
 	}{
 		{"plain", nil},
 		{"gateway", []string{"fsm.fsmGateway.enabled=true"}},
+		{"ingress", []string{"fsm.fsmIngress.enabled=true", "fsm.fsmIngress.tls.enabled=true", "fsm.fsmIngress.tls.sslPassthrough.enabled=true"}},
 		{"tuned", []string{
 			"fsm.fsmGateway.enabled=true", "fsm.secretNamespaces={shop,edge}", "fsm.image.registry=registry.example/fsm", "fsm.image.tag=t1",
 			"fsm.image.pullPolicy=Always", "fsm.imagePullSecrets={pull}", "fsm.controllerLogLevel=trace", "fsm.trustDomain=example.org",
@@ -63,6 +64,64 @@ func TestRender(t *testing.T) {
 			}
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("objects differ; rewrite them with -update (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestIngressValues: what users of FSM give as values for Ingresses, of this chart and of
+// those before 1.0, comes to the mesh configuration and to the rights for it.
+func TestIngressValues(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		sets   []string
+		want   string
+		served bool
+	}{
+		{"nothing", nil, "", false},
+		{"on", []string{"fsm.fsmIngress.enabled=true"}, "enabled: true", true},
+		{"off", []string{"fsm.fsmIngress.enabled=false"}, "enabled: false", false},
+		{"tuned", []string{"fsm.fsmIngress.enabled=true", "fsm.fsmIngress.replicaCount=2", "fsm.fsmIngress.service.type=NodePort", "fsm.fsmIngress.http.nodePort=0"},
+			"enabled: true\nhttp:\n  nodePort: 0\nreplicas: 2\ntype: NodePort", true},
+		{"before 1.0", []string{"fsm.ingress.tls.enabled=true", "fsm.version=0.2.1-alpha.2", "fsm.serviceLB.enabled=true"},
+			"enabled: true\nserviceName: fsm-ingress-pipy-controller\ntls:\n  enabled: true", true},
+		{"before 1.0, without TLS", []string{"fsm.ingress.enabled=true"}, "enabled: true\nserviceName: fsm-ingress-pipy-controller", true},
+		{"before 1.0, switched off since", []string{"fsm.ingress.tls.enabled=true", "fsm.fsmIngress.enabled=false"},
+			"enabled: false\nserviceName: fsm-ingress-pipy-controller\ntls:\n  enabled: true", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			text, err := render(t, test.sets...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, roles, classes := "", 0, 0
+			for _, one := range strings.Split(text, "\n---\n") {
+				var o struct {
+					Kind     string
+					Metadata struct{ Name string }
+					Spec     struct{ Ingress map[string]any }
+				}
+				if err := yaml.Unmarshal([]byte(one), &o); err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case o.Kind == "MeshConfig" && o.Spec.Ingress != nil:
+					ingress, err := yaml.Marshal(o.Spec.Ingress)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = strings.TrimSpace(string(ingress))
+				case o.Kind == "ClusterRole" && o.Metadata.Name == "fsm-controller-ingress", o.Kind == "ClusterRole" && o.Metadata.Name == "fsm-controller-secrets":
+					roles++
+				case o.Kind == "IngressClass":
+					classes++
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("mesh configuration (-want +got):\n%s", diff)
+			}
+			if want := map[bool]int{true: 2}[test.served]; roles != want || classes != want {
+				t.Errorf("%d roles and %d classes", roles, classes)
 			}
 		})
 	}

@@ -21,13 +21,61 @@ type Component struct {
 	// value is where the chart has the switch, and field where the mesh configuration
 	// has it.
 	value, field []string
+	// settings are said together with the switch.
+	settings []setting
+}
+
+// setting is one more value, and where the chart and the mesh configuration have it.
+type setting struct {
+	value, field []string
+	to           any
 }
 
 // Components.
 var (
-	Gateway   = Component{"gateway", []string{"fsm", "fsmGateway", "enabled"}, []string{"gatewayAPI", "enabled"}}
-	ServiceLB = Component{"servicelb", []string{"fsm", "serviceLB", "enabled"}, []string{"serviceLB", "enabled"}}
+	Gateway           = Component{Name: "gateway", value: []string{"fsm", "fsmGateway", "enabled"}, field: []string{"gatewayAPI", "enabled"}}
+	ServiceLB         = Component{Name: "servicelb", value: []string{"fsm", "serviceLB", "enabled"}, field: []string{"serviceLB", "enabled"}}
+	NamespacedIngress = Component{Name: "namespaced ingress", value: []string{"fsm", "fsmIngress", "namespaced"}, field: []string{"ingress", "namespaced"}}
+	Ingress           = Component{Name: "ingress", value: []string{"fsm", "fsmIngress", "enabled"}, field: []string{"ingress", "enabled"}}
 )
+
+// With is the component with one more setting: a value of the chart, below fsm, that is
+// a field of the mesh configuration as well. Both are paths with dots.
+func (c Component) With(value, field string, to any) Component {
+	c.settings = append(slices.Clone(c.settings), setting{strings.Split("fsm."+value, "."), strings.Split(field, "."), to})
+	return c
+}
+
+// all are the switch and the settings.
+func (c Component) all(on bool) []setting {
+	return append([]setting{{c.value, c.field, on}}, c.settings...)
+}
+
+// values are what the chart is to have.
+func (c Component) values(on bool) map[string]any {
+	values := map[string]any{}
+	for _, s := range c.all(on) {
+		values = chartutil.MergeTables(values, nested(s.value, s.to))
+	}
+	return values
+}
+
+// fields are what the mesh configuration is to have.
+func (c Component) fields(on bool) map[string]any {
+	fields := map[string]any{}
+	for _, s := range c.all(on) {
+		fields = chartutil.MergeTables(fields, nested(s.field, s.to))
+	}
+	return fields
+}
+
+// said reports whether values say all of it already.
+func (c Component) said(on bool, values chartutil.Values) bool {
+	return !slices.ContainsFunc(c.all(on), func(s setting) bool {
+		before, err := values.PathValue(strings.Join(s.value, "."))
+		return err != nil || fmt.Sprint(before) != fmt.Sprint(s.to)
+	})
+}
 
 // The mesh configuration, which has the switches that act at once.
 const configName = "fsm-mesh-config"
@@ -47,7 +95,7 @@ func (c *Cluster) Switch(ctx context.Context, component Component, on bool, o Op
 	if err != nil {
 		return err
 	}
-	o.Values = nested(component.value, on)
+	o.Values = component.values(on)
 	o, last, err := changed(h, o)
 	if err != nil {
 		return err
@@ -58,7 +106,7 @@ func (c *Cluster) Switch(ctx context.Context, component Component, on bool, o Op
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
-	if before, err := chartutil.Values(last.Config).PathValue(strings.Join(component.value, ".")); err == nil && before == on {
+	if component.said(on, last.Config) {
 		o.Say("the values of the mesh say so already")
 	} else {
 		o.installed = last.Chart
@@ -70,7 +118,7 @@ func (c *Cluster) Switch(ctx context.Context, component Component, on bool, o Op
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
-	if err := c.configure(ctx, o.Namespace, nested(component.field, on)); err != nil {
+	if err := c.configure(ctx, o.Namespace, component.fields(on)); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -82,11 +130,34 @@ func (c *Cluster) disable(ctx context.Context, component Component, o Options) e
 	if err := c.configure(ctx, o.Namespace, nested(component.field, false)); err != nil {
 		return err
 	}
-	if component.Name != ServiceLB.Name {
-		return nil
+	switch component.Name {
+	case ServiceLB.Name:
+		return c.retire(ctx, o.Say)
+	case Ingress.Name:
+		return c.dismiss(ctx, o, ingressSelector)
+	case NamespacedIngress.Name:
+		return c.dismiss(ctx, o, ingressSelector+",ingress.flomesh.io/namespaced=true")
 	}
-	return c.retire(ctx, o.Say)
+	return nil
 }
+
+// dismiss waits until the proxies of Ingresses are gone. The rights to delete them must
+// be there until then.
+func (c *Cluster) dismiss(ctx context.Context, o Options, selector string) error {
+	return drained(ctx, o.Say, draining{
+		what: "proxies of Ingresses are going: %d", left: "%d Deployments of proxies of Ingresses are still there; is the control plane running?",
+		count: func(ctx context.Context) (int, error) {
+			list, err := c.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
+			if err != nil {
+				return 0, fmt.Errorf("list Deployments: %w", err)
+			}
+			return len(list.Items), nil
+		},
+	})
+}
+
+// ingressSelector finds what the control plane made for Ingresses.
+const ingressSelector = "app=fsm-ingress,app.kubernetes.io/managed-by=" + Controller
 
 // configure changes fields of the mesh configuration. A control plane that is too old
 // to have one goes by the values of its chart alone.

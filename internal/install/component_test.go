@@ -46,6 +46,33 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
+// TestSwitchIngress: what is said together with the switch is in the values and in the
+// mesh configuration, and what is not said stays; saying more later is noticed.
+func TestSwitchIngress(t *testing.T) {
+	l := newLab(t)
+	l.kubelet("config")
+	l.Check(l.install(l.options("config", "fsm.fsmIngress.http.nodePort=0")))
+	o := l.options("config")
+	on := install.Ingress.With("fsmIngress.tls.enabled", "ingress.tls.enabled", true).With("fsmIngress.replicaCount", "ingress.replicas", int64(2))
+	l.Check(l.fsm.Switch(l.Ctx, on, true, o))
+	if mc := l.meshConfig().Ingress; !mc.Enabled || !mc.TLS.Enabled || mc.Replicas != 2 || mc.HTTP.NodePort != 0 {
+		t.Errorf("got %+v", mc)
+	}
+	l.heard("")
+	l.Check(l.fsm.Switch(l.Ctx, on, true, o))
+	if !l.heard("say so already") {
+		t.Error("switching on again is not noticed")
+	}
+	l.Check(l.fsm.Switch(l.Ctx, install.Ingress.With("fsmIngress.tls.port", "ingress.tls.bind", int64(444)), true, o))
+	if mc := l.meshConfig().Ingress; l.heard("say so already") || !mc.TLS.Enabled || mc.TLS.Bind != 444 || mc.Replicas != 2 {
+		t.Errorf("got %+v", mc)
+	}
+	l.Check(l.fsm.Switch(l.Ctx, install.Ingress, false, o))
+	if mc := l.meshConfig().Ingress; mc.Enabled || mc.TLS.Bind != 444 {
+		t.Errorf("after switching off: %+v", mc)
+	}
+}
+
 func (l *lab) dynamic() dynamic.Interface {
 	l.T.Helper()
 	client, err := dynamic.NewForConfig(l.admin)

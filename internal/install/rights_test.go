@@ -2,6 +2,7 @@ package install_test
 
 import (
 	"context"
+	crypto "crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +15,8 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -185,9 +188,126 @@ func (l *lab) serves(controller string) {
 	})
 }
 
+const store = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: store}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: certificate, namespace: store}
+type: kubernetes.io/tls
+stringData: {tls.crt: CERTIFICATE, tls.key: KEY}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  namespace: store
+  annotations: {kubernetes.io/ingress.class: pipy}
+spec:
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+  tls: [{hosts: [store.example], secretName: certificate}]
+`
+
+// TestIngressRights: with the rights that the chart gives it for Ingresses, and none for
+// Gateways, the control plane makes the proxies, lets them in, reads the certificate,
+// writes addresses and events, and takes all of it away again.
+func TestIngressRights(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		secretNamespaces []string
+	}{{"all Secrets", nil}, {"Secrets of some namespaces", []string{"store"}}} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLab(t)
+			l.kubelet("fsm-system")
+			certificate, key := proxytest.NewAuthority(t, "authority").Issue(proxytest.Names{DNS: []string{"store.example"}})
+			l.Check(l.Apply(l.Ctx, strings.NewReplacer("CERTIFICATE", strconv.Quote(certificate), "KEY", strconv.Quote(key)).Replace(store)))
+			t.Cleanup(func() { l.delete(store) })
+			tls := l.FreePort()
+			l.Check(l.install(l.options("fsm-system", "fsm.fsmIngress.enabled=true", "fsm.fsmIngress.tls.enabled=true", "fsm.fsmIngress.tls.containerPort="+tls,
+				"fsm.fsmIngress.http.containerPort="+l.FreePort(), "fsm.secretNamespaces={"+strings.Join(test.secretNamespaces, ",")+"}")))
+			controller := l.operate("fsm-system", test.secretNamespaces...)
+			var service *corev1.Service
+			l.Eventually("Service", func() (err error) {
+				service, err = l.Kube.CoreV1().Services("fsm-system").Get(l.Ctx, "fsm-ingress", metav1.GetOptions{})
+				return err
+			})
+			service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "lb.example"}}
+			_, err := l.Kube.CoreV1().Services("fsm-system").UpdateStatus(l.Ctx, service, metav1.UpdateOptions{})
+			l.Check(err)
+			l.proxyAs("ingress/fsm-ingress", controller, "fsm-system", "fsm-ingress")
+			l.Eventually("certificate", func() error {
+				c, err := crypto.Dial("tcp", "127.0.0.1:"+tls, &crypto.Config{ServerName: "store.example", InsecureSkipVerify: true})
+				if err != nil {
+					return err
+				}
+				return c.Close()
+			})
+			l.Eventually("address", func() error {
+				i, err := l.Kube.NetworkingV1().Ingresses("store").Get(l.Ctx, "web", metav1.GetOptions{})
+				if err == nil && (len(i.Status.LoadBalancer.Ingress) != 1 || i.Status.LoadBalancer.Ingress[0].Hostname != "lb.example") {
+					return fmt.Errorf("status is %+v", i.Status)
+				}
+				return err
+			})
+			l.Eventually("event about the Service that is not there", func() error {
+				events, err := l.Kube.CoreV1().Events("store").List(l.Ctx, metav1.ListOptions{})
+				if err == nil && !slices.ContainsFunc(events.Items, func(e corev1.Event) bool { return e.Reason == "BackendNotFound" && e.InvolvedObject.Name == "web" }) {
+					return fmt.Errorf("%d events", len(events.Items))
+				}
+				return err
+			})
+			l.Check(l.fsm.Switch(l.Ctx, install.Ingress, false, l.options("fsm-system")))
+			if _, err := l.Kube.CoreV1().Services("fsm-system").Get(l.Ctx, "fsm-ingress", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+				t.Errorf("after switching off: %v", err)
+			}
+			for _, right := range []struct{ verb, resource, namespace string }{
+				{"patch", "networking.k8s.io/ingresses/status", "store"}, {"create", "events", "store"}, {"create", "apps/deployments", "fsm-system"}, {"get", "secrets", "store"},
+			} {
+				if l.may(right.verb, right.resource, right.namespace, "") {
+					t.Errorf("may still %s %s in %s", right.verb, right.resource, right.namespace)
+				}
+			}
+		})
+	}
+}
+
+// TestNamespacedIngressRights: only where namespaces may have proxies of their own may the
+// control plane run any outside of its own namespace.
+func TestNamespacedIngressRights(t *testing.T) {
+	l := newLab(t)
+	const none = "fsm.fsmController.replicaCount=0"
+	l.Check(l.install(l.options("fsm-system", "fsm.fsmIngress.enabled=true", none)))
+	for _, namespaced := range []bool{false, true} {
+		for _, right := range []struct{ verb, resource, name string }{
+			{"create", "apps/deployments", ""}, {"delete", "services", ""}, {"patch", "serviceaccounts", ""}, {"patch", "configmaps", "fsm-trust"},
+		} {
+			if !l.may(right.verb, right.resource, "fsm-system", right.name) {
+				t.Errorf("may not %s %s in its own namespace", right.verb, right.resource)
+			}
+			if got := l.may(right.verb, right.resource, "store", right.name); got != namespaced {
+				t.Errorf("namespaced %v: %s %s elsewhere: %v", namespaced, right.verb, right.resource, got)
+			}
+		}
+		if l.may("patch", "configmaps", "store", "somebody-else's") {
+			t.Error("may patch any ConfigMap")
+		}
+		if !namespaced {
+			l.Check(l.fsm.Upgrade(l.Ctx, l.options("fsm-system", "fsm.fsmIngress.namespaced=true", none)))
+		}
+	}
+}
+
 // proxy runs one as the pod of the Gateway would, with the token of its service
 // account.
 func (l *lab) proxy(controller, namespace, account string) {
+	l.T.Helper()
+	l.proxyAs("gateway/gw", controller, namespace, account)
+}
+
+// proxyAs runs one with another role.
+func (l *lab) proxyAs(role, controller, namespace, account string) {
 	l.T.Helper()
 	token, err := l.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(l.Ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{operator.Name}},
@@ -199,7 +319,7 @@ func (l *lab) proxy(controller, namespace, account string) {
 	l.Check(os.WriteFile(filepath.Join(dir, "token"), []byte(token.Status.Token), 0o600))
 	l.Check(os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(trust.Data["ca.crt"]), 0o600))
 	feed, err := process.Controller{
-		URL: "https://" + controller, Identity: "spiffe://cluster.local/ns/" + namespace + "/gateway/gw",
+		URL: "https://" + controller, Identity: "spiffe://cluster.local/ns/" + namespace + "/" + role,
 		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
 	}.Feed()
 	l.Check(err)
@@ -244,6 +364,8 @@ func TestSecretRights(t *testing.T) {
 	}{
 		{"gateways off", []string{"fsm.serviceLB.enabled=true"}, map[string]bool{}},
 		{"everywhere", []string{"fsm.fsmGateway.enabled=true"}, map[string]bool{"": true, "certs": true, "other": true, "fsm-system": true}},
+		{"everywhere for Ingresses", []string{"fsm.fsmIngress.enabled=true"}, map[string]bool{"": true, "certs": true, "other": true, "fsm-system": true}},
+		{"some namespaces for Ingresses", []string{"fsm.ingress.tls.enabled=true", "fsm.secretNamespaces={certs}"}, map[string]bool{"certs": true}},
 		{"some namespaces", []string{"fsm.fsmGateway.enabled=true", "fsm.secretNamespaces={certs}"}, map[string]bool{"certs": true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -21,21 +21,40 @@ const retireTime = 30 * time.Second
 // retire waits until no Service is served on nodes any longer. The rights to take
 // addresses back must be there until then.
 func (c *Cluster) retire(ctx context.Context, say func(string)) error {
+	return drained(ctx, say, draining{
+		what: "taking the addresses of nodes away from Services: %d", left: "%d Services are still served on nodes; is the control plane running?",
+		count: func(ctx context.Context) (int, error) {
+			list, err := c.client.AppsV1().DaemonSets(servicelb.Namespace).List(ctx, metav1.ListOptions{LabelSelector: servicelb.Selector})
+			if err != nil {
+				return 0, fmt.Errorf("list DaemonSets in namespace %s: %w", servicelb.Namespace, err)
+			}
+			return len(list.Items), nil
+		},
+	})
+}
+
+// draining is something that the control plane clears up. Both texts have the number.
+type draining struct {
+	what, left string
+	count      func(context.Context) (int, error)
+}
+
+// drained waits until nothing is left.
+func drained(ctx context.Context, say func(string), d draining) error {
 	said, left := false, 0
 	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		list, err := c.client.AppsV1().DaemonSets(servicelb.Namespace).List(ctx, metav1.ListOptions{LabelSelector: servicelb.Selector})
-		if err != nil {
-			return false, fmt.Errorf("list DaemonSets in namespace %s: %w", servicelb.Namespace, err)
+		var err error
+		if left, err = d.count(ctx); err != nil {
+			return false, err
 		}
-		left = len(list.Items)
 		if left > 0 && !said {
 			said = true
-			say(fmt.Sprintf("taking the addresses of nodes away from Services: %d", left))
+			say(fmt.Sprintf(d.what, left))
 		}
 		return left == 0, nil
 	})
 	if left > 0 && errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%d Services are still served on nodes; is the control plane running?", left)
+		return fmt.Errorf(d.left, left)
 	}
 	return err
 }

@@ -41,6 +41,9 @@ type BackendTLS struct {
 	Authorities []SecretName `json:"authorities,omitempty"`
 	// SystemAuthorities trusts the operating system's authorities.
 	SystemAuthorities bool `json:"systemAuthorities,omitempty"`
+	// SkipVerification takes any certificate. The connection is kept from listeners
+	// but not from impostors.
+	SkipVerification bool `json:"skipVerification,omitempty"`
 	// SubjectAltNames, when set, are compared in place of ServerName; one match is
 	// enough.
 	SubjectAltNames []SubjectAltName `json:"subjectAltNames,omitempty"`

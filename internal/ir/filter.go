@@ -38,8 +38,13 @@ type Rewrite struct {
 // PathRewrite makes a new path.
 type PathRewrite struct {
 	Kind PathRewriteKind `json:"kind"`
-	// Value is the new path, or the new prefix.
+	// Value is the new path, or the new prefix. In it "$1" stands for a group of
+	// Pattern, "$&" for all that it found and "$$" for a dollar.
 	Value string `json:"value"`
+	// Pattern is the RE2 expression of [ReplaceMatch].
+	Pattern string `json:"pattern,omitempty"`
+	// Query lets Pattern see the query too, after a "?".
+	Query bool `json:"query,omitempty"`
 }
 
 // PathRewriteKind is how a new path is made.
@@ -50,6 +55,9 @@ const (
 	ReplaceFullPath PathRewriteKind = "full"
 	// ReplacePrefix replaces the prefix that the route matched.
 	ReplacePrefix PathRewriteKind = "prefix"
+	// ReplaceMatch replaces the first thing that Pattern finds, anywhere in the
+	// path. A path without one stays as it is.
+	ReplaceMatch PathRewriteKind = "match"
 )
 
 // Redirect answers with a Location and ends the request.
@@ -86,9 +94,15 @@ type CORS struct {
 	AllowCredentials bool   `json:"allowCredentials,omitempty"`
 }
 
+// BodyLimit refuses requests with larger bodies; 413.
+type BodyLimit struct {
+	Bytes uint64 `json:"bytes"`
+}
+
 func (*RequestHeaders) filter()  {}
 func (*ResponseHeaders) filter() {}
 func (*Rewrite) filter()         {}
 func (*Redirect) filter()        {}
 func (*Mirror) filter()          {}
 func (*CORS) filter()            {}
+func (*BodyLimit) filter()       {}

@@ -136,6 +136,9 @@ func FormatRoute(r *Route) string {
 		if a.AttemptTimeout != 0 {
 			s += "  attempt=" + a.AttemptTimeout.String()
 		}
+		if a.ReadTimeout != 0 {
+			s += "  read=" + a.ReadTimeout.String()
+		}
 		if a.Retry != nil {
 			s += fmt.Sprintf("  retry=%d on %v", a.Retry.Attempts, a.Retry.Codes)
 			if a.Retry.Backoff != 0 {
@@ -219,18 +222,22 @@ func FormatFilter(filter Filter) string {
 			s += " credentials"
 		}
 		return s
+	case *BodyLimit:
+		return fmt.Sprintf("body limit %d", f.Bytes)
 	default:
 		return fmt.Sprintf("%T", f)
 	}
 }
 
-// String is " path=/x" or " prefix=/x", or empty for nil.
+// String is " path=/x", " prefix=/x" or " match~^/a to=/x", or empty for nil.
 func (p *PathRewrite) String() string {
 	switch {
 	case p == nil:
 		return ""
 	case p.Kind == ReplaceFullPath:
 		return " path=" + p.Value
+	case p.Kind == ReplaceMatch:
+		return " match~" + p.Pattern + " to=" + p.Value
 	default:
 		return " prefix=" + p.Value
 	}
@@ -305,6 +312,9 @@ func formatBackendTLS(t *BackendTLS) string {
 	}
 	if t.SystemAuthorities {
 		words = append(words, "ca=system")
+	}
+	if t.SkipVerification {
+		words = append(words, "unverified")
 	}
 	for _, san := range t.SubjectAltNames {
 		words = append(words, "san="+san.DNS+san.URI)

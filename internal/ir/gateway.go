@@ -21,9 +21,12 @@ type Gateway struct {
 type GatewayListener struct {
 	// Name is unique within the Gateway: the listener's own name, prefixed with
 	// "namespace/set/" when it comes from a ListenerSet.
-	Name     string
-	Origin   Origin
-	Port     uint16
+	Name   string
+	Origin Origin
+	Port   uint16
+	// Bind is the port to listen on where it is another than Port, because
+	// something in front translates. 0 leaves it to the proxy.
+	Bind     uint16
 	Protocol Protocol
 	// Hostname is exact, a "*." wildcard, or empty for any.
 	Hostname string

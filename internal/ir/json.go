@@ -21,6 +21,7 @@ var filterTypes = []struct {
 	{"redirect", func() Filter { return new(Redirect) }},
 	{"mirror", func() Filter { return new(Mirror) }},
 	{"cors", func() Filter { return new(CORS) }},
+	{"bodyLimit", func() Filter { return new(BodyLimit) }},
 }
 
 // FilterKinds are the names of all filters, as a proxy announces them.

@@ -87,6 +87,10 @@ type Forward struct {
 	Timeout Duration `json:"timeout,omitempty"`
 	// AttemptTimeout bounds each attempt at a backend; 504. 0 means none.
 	AttemptTimeout Duration `json:"attemptTimeout,omitempty"`
+	// ReadTimeout bounds the wait for the response head, for each next piece of the
+	// response, and for any byte after an upgrade; 504 while nothing was answered.
+	// 0 means the defaults.
+	ReadTimeout Duration `json:"readTimeout,omitempty"`
 	// Retry is nil for the default: only where a connection could not be made.
 	Retry *Retry `json:"retry,omitempty"`
 }

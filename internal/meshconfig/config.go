@@ -3,6 +3,7 @@ package meshconfig
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"fsm/api/config/v1alpha3"
+	"fsm/internal/ir"
 )
 
 // Config is what a control plane does.
@@ -24,6 +26,7 @@ type Config struct {
 	// LeafLifetime of the certificates that the built-in authority signs.
 	LeafLifetime time.Duration
 	ServiceLB    ServiceLB
+	Ingress      Ingress
 }
 
 // Proxies is how the proxies of Gateways are run.
@@ -36,6 +39,33 @@ type Proxies struct {
 	// is the share of the traces that begin in a proxy which it takes.
 	Collector    string
 	SampledRatio float64
+}
+
+// Ingress is the proxy of objects of kind Ingress.
+type Ingress struct {
+	Enabled bool
+	// Namespaced says that namespaces may have proxies of their own.
+	Namespaced bool
+	// Service is the name of the one that leads to it.
+	Service  string
+	Type     corev1.ServiceType
+	Replicas int32
+	LogLevel slog.Level
+	// HTTP is the port without TLS, and TLS the one with it.
+	HTTP, TLS IngressPort
+	// Passthrough says that TLS is not ended here, and PassthroughPort at which port of
+	// Services it is.
+	Passthrough     bool
+	PassthroughPort uint16
+}
+
+// IngressPort is a port of the proxy.
+type IngressPort struct {
+	Enabled bool
+	// Port of the Service, and Bind that of the pods.
+	Port, Bind uint16
+	// NodePort of the Service; 0 lets the cluster choose.
+	NodePort int32
 }
 
 // ServiceLB is the load balancer for Services of clusters that have none.
@@ -55,9 +85,9 @@ const (
 // installed with. It must not be used if there are mistakes.
 func (c Config) With(spec *v1alpha3.MeshConfigSpec) (Config, field.ErrorList) {
 	path := field.NewPath("spec")
-	c.LogLevel = level(spec.Observability.FSMLogLevel)
+	c.LogLevel = Level(spec.Observability.FSMLogLevel)
 	c.Gateways = spec.GatewayAPI.Enabled
-	c.Proxies.LogLevel = min(level(spec.GatewayAPI.LogLevel), level(spec.GatewayAPI.FGWLogLevel))
+	c.Proxies.LogLevel = min(Level(spec.GatewayAPI.LogLevel), Level(spec.GatewayAPI.FGWLogLevel))
 	c.Proxies.Image = image(c.Proxies.Image, spec.Image)
 	if p := spec.Image.PullPolicy; p != "" {
 		c.Proxies.PullPolicy = corev1.PullPolicy(p)
@@ -67,11 +97,47 @@ func (c Config) With(spec *v1alpha3.MeshConfigSpec) (Config, field.ErrorList) {
 		c.ServiceLB.Image = c.Proxies.Image
 	}
 	mistakes := c.tracing(&spec.Observability.Tracing, path.Child("observability", "tracing"))
-	return c, append(mistakes, c.lifetime(&spec.Certificate, path.Child("certificate"))...)
+	mistakes = append(mistakes, c.lifetime(&spec.Certificate, path.Child("certificate"))...)
+	return c, append(mistakes, c.ingress(&spec.Ingress, path.Child("ingress"))...)
 }
 
-// level is the nearest that there is.
-func level(l v1alpha3.LogLevel) slog.Level {
+// ingress takes over what is said about Ingresses.
+func (c *Config) ingress(spec *v1alpha3.IngressSpec, path *field.Path) field.ErrorList {
+	h, t := spec.HTTP, spec.TLS
+	c.Ingress = Ingress{
+		Enabled: spec.Enabled, Namespaced: spec.Namespaced, Service: spec.ServiceName, Type: corev1.ServiceType(spec.Type), Replicas: spec.Replicas, LogLevel: Level(spec.LogLevel),
+		HTTP:        IngressPort{h.Enabled, uint16(h.Bind), uint16(h.Listen), h.NodePort},
+		TLS:         IngressPort{t.Enabled, uint16(t.Bind), uint16(t.Listen), t.NodePort},
+		Passthrough: t.SSLPassthrough.Enabled, PassthroughPort: uint16(t.SSLPassthrough.UpstreamPort),
+	}
+	var mistakes field.ErrorList
+	if !spec.Enabled {
+		return nil
+	}
+	if !h.Enabled && !t.Enabled {
+		mistakes = append(mistakes, field.Invalid(path, "no port", "want http.enabled or tls.enabled"))
+	}
+	for name, listen := range map[string]v1alpha3.Port{"http": h.Listen, "tls": t.Listen} {
+		if ir.PodPort(uint16(listen)) != uint16(listen) {
+			mistakes = append(mistakes, field.Invalid(path.Child(name, "listen"), listen, "want a port that needs no privilege, and that the proxy does not need itself"))
+		}
+	}
+	if h.Enabled && t.Enabled {
+		for name, same := range map[string]bool{"bind": h.Bind == t.Bind, "listen": h.Listen == t.Listen, "nodePort": h.NodePort == t.NodePort && h.NodePort != 0} {
+			if same {
+				mistakes = append(mistakes, field.Invalid(path.Child("tls", name), "same as http."+name, "want another port"))
+			}
+		}
+	}
+	if t.SSLPassthrough.Enabled && !t.Enabled {
+		mistakes = append(mistakes, field.Invalid(path.Child("tls", "sslPassthrough", "enabled"), true, "want tls.enabled as well"))
+	}
+	slices.SortFunc(mistakes, func(a, b *field.Error) int { return strings.Compare(a.Field, b.Field) })
+	return mistakes
+}
+
+// Level is the nearest that there is.
+func Level(l v1alpha3.LogLevel) slog.Level {
 	switch l {
 	case "trace", "debug":
 		return slog.LevelDebug

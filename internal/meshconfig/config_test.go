@@ -33,6 +33,10 @@ func parse(t *testing.T, spec string) *v1alpha3.MeshConfigSpec {
 // defaults of the object, or stays.
 func TestWith(t *testing.T) {
 	defaults := Config{
+		Ingress: Ingress{
+			Service: "fsm-ingress", Type: "LoadBalancer", Replicas: 1, LogLevel: slog.LevelInfo, PassthroughPort: 443,
+			HTTP: IngressPort{true, 80, 8000, 30508}, TLS: IngressPort{false, 443, 8443, 30607},
+		},
 		LogLevel: slog.LevelInfo, LeafLifetime: 24 * time.Hour,
 		Proxies:   Proxies{Image: "flomesh/fsm-proxy:v1", PullPolicy: "IfNotPresent"},
 		ServiceLB: ServiceLB{Image: "flomesh/fsm-proxy:v1"},
@@ -56,6 +60,14 @@ func TestWith(t *testing.T) {
 		}},
 		{"certificates", "{certificate: {serviceCertValidityDuration: 1h30m}}", func(c *Config) { c.LeafLifetime = 90 * time.Minute }},
 		{"load balancer", "{serviceLB: {enabled: true, image: lb}}", func(c *Config) { c.ServiceLB = ServiceLB{true, "lb"} }},
+		{"ingress", "{ingress: {enabled: true, serviceName: edge, type: NodePort, replicas: 2, logLevel: warn, tls: {enabled: true, sslPassthrough: {enabled: true}}}}", func(c *Config) {
+			i := &c.Ingress
+			i.Enabled, i.Service, i.Type, i.Replicas, i.LogLevel, i.TLS.Enabled, i.Passthrough = true, "edge", "NodePort", 2, slog.LevelWarn, true, true
+		}},
+		{"ports of the ingress", "{ingress: {enabled: true, http: {bind: 81, listen: 8001, nodePort: 0}, tls: {bind: 444, listen: 8444, nodePort: 30444}}}", func(c *Config) {
+			i := &c.Ingress
+			i.Enabled, i.HTTP, i.TLS = true, IngressPort{true, 81, 8001, 0}, IngressPort{false, 444, 8444, 30444}
+		}},
 		{"tracing", "{observability: {tracing: {enable: true, address: otel.obs}}}", func(c *Config) {
 			c.Proxies.Collector, c.Proxies.SampledRatio = "http://otel.obs:4318/v1/traces", 1
 		}},
@@ -101,6 +113,11 @@ func TestMistakes(t *testing.T) {
 		{"{certificate: {serviceCertValidityDuration: 9000h}}", "spec.certificate.serviceCertValidityDuration"},
 		{"{observability: {tracing: {enable: true}}}", "spec.observability.tracing.address: Required value: tracing needs a collector"},
 		{"{observability: {tracing: {enable: true, address: a, endpoint: /api/v2/spans}}}", "do not speak the protocol of Zipkin"},
+		{"{ingress: {enabled: true, http: {enabled: false}}}", "want http.enabled or tls.enabled"},
+		{"{ingress: {enabled: true, http: {listen: 80}}}", "spec.ingress.http.listen: Invalid value: 80: want a port that needs no privilege"},
+		{"{ingress: {enabled: true, tls: {listen: 15021}}}", "spec.ingress.tls.listen: Invalid value: 15021"},
+		{"{ingress: {enabled: true, tls: {enabled: true, bind: 80}}}", "spec.ingress.tls.bind"},
+		{"{ingress: {enabled: true, tls: {sslPassthrough: {enabled: true}}}}", "want tls.enabled as well"},
 		{`{observability: {tracing: {sampledFraction: "1.5"}}}`, "want a number from 0 to 1"},
 	} {
 		t.Run(test.spec, func(t *testing.T) {

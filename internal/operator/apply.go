@@ -56,12 +56,12 @@ func (w *workloads) apply(ctx context.Context, o runtime.Object) error {
 	return nil
 }
 
-// remove deletes the objects of a kind that a Gateway controls and that are
-// labelled as ours.
-func (w *workloads) remove(ctx context.Context, kind string, owner types.UID) error {
+// remove deletes the objects of a kind that an owner controls and that are labelled as
+// ours, but for one of a name.
+func (w *workloads) remove(ctx context.Context, kind string, owner types.UID, except string) error {
 	var failures []error
 	for _, o := range w.inventory.owned(kind, owner) {
-		if !metav1.IsControlledBy(o, &metav1.ObjectMeta{UID: owner}) || o.GetDeletionTimestamp() != nil {
+		if !metav1.IsControlledBy(o, &metav1.ObjectMeta{UID: owner}) || o.GetDeletionTimestamp() != nil || o.GetName() == except {
 			continue
 		}
 		uid := o.GetUID()

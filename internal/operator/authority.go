@@ -61,7 +61,7 @@ func (s *secretStore) Create(ctx context.Context, m identity.Material) error {
 	return nil
 }
 
-// authenticate finds out which Gateway's proxy a token belongs to. The token says
+// authenticate finds out which proxy a token belongs to. The token says
 // which service account it is, and the service account whose: nothing that the
 // proxy says counts.
 func (c *controlPlane) authenticate(ctx context.Context, token string) (identity.ID, error) {
@@ -80,24 +80,27 @@ func (c *controlPlane) authenticate(ctx context.Context, token string) (identity
 	if !ok || !ok2 {
 		return identity.ID{}, fmt.Errorf("%w: %s is no service account", deliver.ErrToken, s.User.Username)
 	}
-	gateway, err := c.gatewayOf(ctx, namespace, account)
-	if err != nil {
-		return identity.ID{}, err
-	}
-	return identity.ID{TrustDomain: c.TrustDomain, Role: identity.Gateway, Namespace: namespace, Name: gateway}, nil
+	return c.bearer(ctx, namespace, account)
 }
 
-// gatewayOf is the Gateway that owns a service account.
-func (c *controlPlane) gatewayOf(ctx context.Context, namespace, account string) (string, error) {
+// bearer is whose proxies have a service account: those of the Gateway that owns it, or
+// those of Ingresses.
+func (c *controlPlane) bearer(ctx context.Context, namespace, account string) (identity.ID, error) {
 	sa, err := c.client.CoreV1().ServiceAccounts(namespace).Get(ctx, account, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return "", fmt.Errorf("%w: service account %s/%s does not exist", deliver.ErrToken, namespace, account)
+		return identity.ID{}, fmt.Errorf("%w: service account %s/%s does not exist", deliver.ErrToken, namespace, account)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read service account %s/%s: %w", namespace, account, err)
+		return identity.ID{}, fmt.Errorf("read service account %s/%s: %w", namespace, account, err)
 	}
-	if owner := metav1.GetControllerOf(sa); owner != nil && owner.Kind == "Gateway" && c.isGateway(namespace, owner) {
-		return owner.Name, nil
+	owner := metav1.GetControllerOf(sa)
+	if owner != nil && owner.Kind == "Gateway" && c.isGateway(namespace, owner) {
+		return identity.ID{TrustDomain: c.TrustDomain, Role: identity.Gateway, Namespace: namespace, Name: owner.Name}, nil
 	}
-	return "", errors.Join(deliver.ErrToken, fmt.Errorf("service account %s/%s belongs to no Gateway", namespace, account))
+	if owner != nil {
+		if id, ok := c.ingressOf(namespace, account, owner.UID); ok {
+			return id, nil
+		}
+	}
+	return identity.ID{}, errors.Join(deliver.ErrToken, fmt.Errorf("service account %s/%s belongs to no Gateway, and serves no Ingresses", namespace, account))
 }

@@ -122,6 +122,12 @@ func (t testLog) Write(b []byte) (int, error) {
 // account, until stop is called.
 func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()) {
 	l.T.Helper()
+	return l.proxyAs("gateway/"+gateway, controller, namespace, account)
+}
+
+// proxyAs runs one with another role.
+func (l *lab) proxyAs(role, controller, namespace, account string) (stop func()) {
+	l.T.Helper()
 	token, err := l.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(l.Ctx, account, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}},
 	}, metav1.CreateOptions{})
@@ -134,7 +140,7 @@ func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()
 		l.Check(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	feed, err := process.Controller{
-		URL: "https://" + controller, Identity: "spiffe://" + domain + "/ns/" + namespace + "/gateway/" + gateway,
+		URL: "https://" + controller, Identity: "spiffe://" + domain + "/ns/" + namespace + "/" + role,
 		TokenFile: filepath.Join(dir, "token"), TrustFile: filepath.Join(dir, "ca.crt"), Node: "pod",
 	}.Feed()
 	l.Check(err)
@@ -157,7 +163,7 @@ func (l *lab) proxy(controller, namespace, account, gateway string) (stop func()
 
 // outside is an address of this machine that endpoints may have: Kubernetes wants
 // none of the loopback network.
-func outside(t *testing.T) string {
+func outside(t testing.TB) string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +178,7 @@ func outside(t *testing.T) string {
 }
 
 // backend answers with a text, and returns its address and port.
-func backend(t *testing.T, text string) (ip, port string) {
+func backend(t testing.TB, text string) (ip, port string) {
 	t.Helper()
 	ip = outside(t)
 	ln, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))

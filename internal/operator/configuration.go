@@ -1,16 +1,13 @@
 package operator
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"fsm/api/config/v1alpha3"
@@ -64,13 +61,23 @@ func newConfiguration(o *Options) *configuration {
 // configured is the configuration in force.
 func (c *controlPlane) configured() *inForce { return c.configuration.current.Load() }
 
+// serving says that there is something that the objects of the cluster are translated
+// for.
+func (c *inForce) serving() bool { return c.Gateways || c.Ingress.Enabled }
+
+// meshConfig is the object; nil for none.
+func (c *controlPlane) meshConfig() *v1alpha3.MeshConfig {
+	object, _ := resource.Get[*v1alpha3.MeshConfig](c.source.Set(), c.Namespace, v1alpha3.Name)
+	return object
+}
+
 // configure takes over the mesh configuration if it changed. One with a mistake is
 // not taken over; the one before stays.
 func (c *controlPlane) configure() {
 	f := c.configuration
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	object, _ := resource.Get[*v1alpha3.MeshConfig](c.source.Set(), c.Namespace, v1alpha3.Name)
+	object := c.meshConfig()
 	if object == f.seen {
 		return
 	}
@@ -110,7 +117,10 @@ func (c *controlPlane) enforce(next meshconfig.Config) {
 	c.ca.SetLeafLifetime(next.LeafLifetime)
 	c.configuration.current.Store(now)
 	c.balancers.Wake()
-	c.Log.Info("mesh configuration in force", "gateways", next.Gateways, "service_lb", next.ServiceLB.Enabled, "log_level", next.LogLevel, "proxy_image", next.Proxies.Image,
+	if c.workloads != nil { // else it has not begun yet
+		c.workloads.wake()
+	}
+	c.Log.Info("mesh configuration in force", "gateways", next.Gateways, "ingress", next.Ingress.Enabled, "service_lb", next.ServiceLB.Enabled, "log_level", next.LogLevel, "proxy_image", next.Proxies.Image,
 		"proxy_log_level", next.Proxies.LogLevel, "collector", next.Proxies.Collector, "certificate_lifetime", next.LeafLifetime)
 }
 
@@ -129,41 +139,18 @@ func (c *controlPlane) complain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case m := <-c.configuration.mistaken:
-			if err := c.event(ctx, m); err != nil && ctx.Err() == nil {
+			about := corev1.ObjectReference{
+				APIVersion: v1alpha3.GroupVersion.String(), Kind: "MeshConfig", Namespace: m.object.Namespace, Name: m.object.Name, UID: m.object.UID,
+			}
+			if err := c.event(ctx, about, "InvalidConfiguration", "not taken over, the one before stays: "+m.why); err != nil && ctx.Err() == nil {
 				c.Log.Error("event not written", "error", err)
 			}
 		}
 	}
 }
 
-func (c *controlPlane) event(ctx context.Context, m mistaken) error {
-	now := metav1.Now()
-	_, err := c.client.CoreV1().Events(c.Namespace).Create(ctx, &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, GenerateName: m.object.Name + "."},
-		InvolvedObject: corev1.ObjectReference{
-			APIVersion: v1alpha3.GroupVersion.String(), Kind: "MeshConfig", Namespace: m.object.Namespace, Name: m.object.Name, UID: m.object.UID,
-		},
-		Type: corev1.EventTypeWarning, Reason: "InvalidConfiguration", Message: truncated("not taken over, the one before stays: " + m.why),
-		Source: corev1.EventSource{Component: Name}, FirstTimestamp: now, LastTimestamp: now, Count: 1,
-		ReportingController: Name, ReportingInstance: cmp.Or(c.Pod, Name),
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create event about MeshConfig %s: %w", m.object.Name, err)
-	}
-	return nil
-}
-
-// truncated is as much of a text as an event can have.
-func truncated(text string) string {
-	const most = 1024
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most-3], "") + "..."
-	}
-	return text
-}
-
-// gate is the source of the loop: the objects of the cluster. While Gateways are not
-// served the loop is told of no change, so that everything stays as it is.
+// gate is the source of the loop: the objects of the cluster. While nothing is served
+// the loop is told of no change, so that everything stays as it is.
 type gate struct {
 	c *controlPlane
 	// changes has an element after there was a change to look at.
@@ -193,9 +180,9 @@ func (g gate) follow(ctx context.Context) {
 	})
 }
 
-// changed tells of a change, if Gateways are served.
+// changed tells of a change, if anything is served.
 func (g gate) changed() {
-	if !g.c.configured().Gateways {
+	if !g.c.configured().serving() {
 		return
 	}
 	select {
@@ -204,7 +191,7 @@ func (g gate) changed() {
 	}
 }
 
-// opened waits until Gateways are to be served. False means that the context ended.
+// opened waits until something is to be served. False means that the context ended.
 func (g gate) opened(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

@@ -27,6 +27,16 @@
 // again under its name waits until nothing is left of the one before, so that its
 // Service has the name that users know.
 //
+// # Ingresses
+//
+// The proxies that serve Ingresses come and go with the mesh configuration, which owns
+// their objects: nobody's Ingress does. Those of a namespace that has its own belong to
+// its NamespacedIngress. They are not counted, because an Ingress has no condition that
+// would say whether they serve; its status has the addresses of their Service, and what
+// there is to say about it becomes events, each one once.
+//
+// While Ingresses are served and Gateways are not, Gateways are as if they had no class.
+//
 // # Gateways without a class
 //
 // A Gateway whose GatewayClass does not exist any longer stays as it is: workload,

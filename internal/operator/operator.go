@@ -26,7 +26,6 @@ import (
 	"fsm/internal/servicelb"
 	"fsm/internal/source/kube"
 	"fsm/internal/status"
-	"fsm/internal/translate"
 	"fsm/internal/translate/report"
 )
 
@@ -81,6 +80,7 @@ type controlPlane struct {
 	candidate     *leader.Candidate
 	relay         *relay
 	balancers     *servicelb.Controller
+	announcer     *announcer
 	own           *identity.Renewer
 	translations  prometheus.Histogram
 
@@ -116,7 +116,7 @@ func (c *controlPlane) run(ctx context.Context, ln net.Listener) error {
 	}
 	c.networks = networks
 	loop := &controller.Loop{
-		Sources: []controller.Source{gate}, Translator: translate.New(translate.InCluster(c.ControllerName)),
+		Sources: []controller.Source{gate}, Translator: &translator{c: c},
 		Delivery: c.server, Translated: c.translated, Took: func(d time.Duration) { c.translations.Observe(d.Seconds()) },
 	}
 	c.serve(ctx, &wg, "debug interface", c.Debug, c.debug())
@@ -180,13 +180,14 @@ func (c *controlPlane) open(ctx context.Context) (err error) {
 func (c *controlPlane) assemble(certificate func() (*tls.Certificate, error)) (err error) {
 	c.fleet = newFleet()
 	c.workloads = newWorkloads(c, c.ca.Bundle())
+	c.announcer = &announcer{c: c, woken: make(chan struct{}, 1)}
 	side := identity.Side{Certificate: certificate, Trust: identity.TrustBundle(c.ca.Bundle()), Accept: identity.In(c.TrustDomain)}
 	c.server = deliver.NewServer(deliver.ServerConfig{
 		Project: c.project, Answered: c.fleet.answered, Changed: c.fleet.connected, Peers: c.fleet,
 		TLS: identity.ServerTLS(side), Authenticate: c.authenticate, Sign: c.ca.Sign, Log: c.Log,
 	})
 	c.writer, err = status.New(status.Options{
-		Config: c.Config, ControllerName: c.ControllerName, Source: c.source, Features: c.Features, Proxies: c.proxies, Log: c.Log,
+		Config: c.Config, ControllerName: c.ControllerName, Source: c.source, Features: c.Features, Proxies: c.proxies, Ingress: c.ingressAddresses, Log: c.Log,
 	})
 	if err != nil {
 		return err
@@ -230,6 +231,7 @@ func (c *controlPlane) lead(ctx context.Context) {
 	wg.Go(func() { c.writer.Run(ctx) })
 	wg.Go(func() { c.workloads.run(ctx) })
 	wg.Go(func() { c.complain(ctx) })
+	wg.Go(func() { c.announcer.run(ctx) })
 	wg.Go(func() { c.balancers.Run(ctx) })
 	if c.Webhook.Listener != nil {
 		wg.Go(func() { c.register(ctx) })
@@ -262,8 +264,12 @@ func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
 	if key, ok := gatewayOf(s.ID); ok && c.fleet.orphaned(m, key) {
 		return nil
 	}
+	name := ir.GatewayName(s.ID.Namespace + "/" + s.ID.Name)
+	if s.ID.Role == identity.Ingress && m.Gateways[name] == nil {
+		return nil // nobody has said that traffic is to end before the proxy does
+	}
 	return project.Project(m, project.Node{
-		Name: s.ID.String(), Role: project.RoleGateway, Pod: true, Gateways: []ir.GatewayName{ir.GatewayName(s.ID.Namespace + "/" + s.ID.Name)},
+		Name: s.ID.String(), Role: project.RoleGateway, Pod: true, Gateways: []ir.GatewayName{name},
 		Resolution: c.networks.restriction,
 	})
 }
@@ -272,6 +278,7 @@ func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
 func (c *controlPlane) translated(m *ir.Mesh, r *report.Report) {
 	c.fleet.translated(m, r)
 	c.workloads.want(m, r)
+	c.announcer.want(r)
 	c.networks.translated(c.source.Set())
 	c.delivered.Store(true)
 }

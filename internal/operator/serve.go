@@ -54,7 +54,7 @@ func (c *controlPlane) unready() string {
 	switch {
 	case !c.started.Load():
 		return "the cluster is still being read"
-	case c.configured().Gateways && !c.delivered.Load():
+	case c.configured().serving() && !c.delivered.Load():
 		return "nothing was translated yet"
 	}
 	return ""

@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"fsm/internal/operator"
 	"fsm/internal/provision"
@@ -50,7 +55,91 @@ webhooks:
   clientConfig: {service: {name: fsm-controller, namespace: judged, port: 9443, path: /validate}}
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: judged}}
   rules: [{apiGroups: [config.flomesh.io], apiVersions: [v1alpha3], resources: [meshconfigs], operations: [CREATE, UPDATE]}]
+- name: ingresses.networking.k8s.io
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Ignore
+  clientConfig: {service: {name: fsm-controller, namespace: judged, port: 9443, path: /validate}}
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: judged}}
+  rules: [{apiGroups: [networking.k8s.io], apiVersions: [v1], resources: [ingresses], operations: [CREATE, UPDATE]}]
 `
+
+const judgedClasses = `
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: judged}
+spec: {controller: flomesh.io/ingress-pipy}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: theirs}
+spec: {controller: example.com/theirs}
+`
+
+// TestIngressWebhook: an Ingress that would not be served is refused when it is written,
+// what is not honoured is warned about, and those of others may be what they like; so
+// may ours while Ingresses are not served.
+func TestIngressWebhook(t *testing.T) {
+	l := newLab(t)
+	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/*.yaml"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(outside(t), "0"))
+	l.Check(err)
+	ip, port, _ := net.SplitHostPort(ln.Addr().String())
+	objects := strings.NewReplacer("WEBHOOK_PORT", port, "WEBHOOK_IP", ip).Replace(judged) + "---" + judgedClasses
+	l.Put(objects)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(l.Ctx)
+		l.Check(l.Delete(ctx, objects))
+		l.Check(l.DeleteFiles(ctx, "../../charts/fsm/crds/*.yaml"))
+	})
+	var mu sync.Mutex
+	var warnings []string
+	config := rest.CopyConfig(shared.Admin())
+	config.WarningHandler = warned(func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		warnings = append(warnings, text)
+	})
+	client, err := kubernetes.NewForConfig(config)
+	l.Check(err)
+	n := 0
+	write := func(class, annotation, value string) error {
+		n++
+		_, err := client.NetworkingV1().Ingresses("judged").Create(l.Ctx, &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("i%d", n), Annotations: map[string]string{annotation: value}},
+			Spec: networkingv1.IngressSpec{
+				IngressClassName: &class, Rules: []networkingv1.IngressRule{{Host: fmt.Sprintf("i%d.example", n)}},
+				DefaultBackend: &networkingv1.IngressBackend{
+					Service: &networkingv1.IngressServiceBackend{Name: "absent", Port: networkingv1.ServiceBackendPort{Number: 80}},
+				},
+			},
+		}, metav1.CreateOptions{})
+		return err
+	}
+	const protects = "nginx.ingress.kubernetes.io/auth-url"
+	l.judge(ln)
+	l.Eventually("registration is complete", l.registered)
+	l.Check(write("judged", protects, "http://auth.example"))
+	l.Put(ingressConfig("judged", "{enabled: true, http: {nodePort: 0}}"))
+	l.Eventually("an Ingress is refused", func() error {
+		if err := write("judged", protects, "http://auth.example"); err == nil || !strings.Contains(err.Error(), "auth-url") {
+			return fmt.Errorf("got %w", err)
+		}
+		return nil
+	})
+	l.Check(write("theirs", protects, "http://auth.example"))
+	l.Check(write("judged", "nginx.ingress.kubernetes.io/server-snippet", "return 200;"))
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "server-snippet is never honoured") }) {
+		t.Errorf("warnings are %q", warnings)
+	}
+}
+
+// warned is told of each warning of the API server.
+type warned func(text string)
+
+func (w warned) HandleWarningHeader(_ int, _, text string) { w(text) }
 
 // TestWebhook: a mesh configuration with a mistake is refused when it is written, in
 // whatever version; a control plane that is not there refuses nothing, and what

@@ -34,9 +34,9 @@ type workloads struct {
 	report *report.Report
 	// made is what is known about each Gateway's objects, by its UID.
 	made map[types.UID]*made
-	// trusting are the Gateways of each namespace with which the authorities were
-	// applied last.
-	trusting map[string][]types.UID
+	// trusting are the owners in each namespace with which the authorities were applied
+	// last.
+	trusting map[string][]metav1.OwnerReference
 	// applied are the objects as they were last applied.
 	applied map[string]applied
 }
@@ -67,7 +67,7 @@ func (i inputs) equal(o inputs) bool {
 func newWorkloads(c *controlPlane, bundle []byte) *workloads {
 	return &workloads{
 		c: c, bundle: bundle, woken: make(chan struct{}, 1),
-		made: map[types.UID]*made{}, trusting: map[string][]types.UID{}, applied: map[string]applied{},
+		made: map[types.UID]*made{}, trusting: map[string][]metav1.OwnerReference{}, applied: map[string]applied{},
 	}
 }
 
@@ -149,56 +149,80 @@ func (w *workloads) run(ctx context.Context) {
 		timer.Reset(retry)
 		if text := err.Error(); text != said { // once for each kind of trouble
 			said = text
-			w.c.Log.Error("workloads of Gateways not as they should be", "error", err, "retry", retry)
+			w.c.Log.Error("workloads not as they should be", "error", err, "retry", retry)
 		}
 	}
 }
 
-// pass looks at every Gateway.
+// pass looks at every Gateway, and at the proxies of Ingresses.
 func (w *workloads) pass(ctx context.Context) error {
 	w.mu.Lock()
 	m, r := w.mesh, w.report
 	w.mu.Unlock()
+	now, ingresses := w.c.configured(), w.c.ingresses(m)
 	if r == nil {
-		return nil
+		if now.Ingress.Enabled {
+			return nil // not yet
+		}
+		return w.ingress(ctx, ingresses) // what may be left of them
 	}
-	present := map[types.UID]bool{}
-	for key := range r.Gateways {
-		if g, ok := w.c.gateway(key); ok {
-			present[g.UID] = true
-		}
-	}
-	w.forget(present)
-	var accepted []*gatewayv1.Gateway
-	byNamespace := map[string][]*gatewayv1.Gateway{}
-	for _, key := range slices.SortedFunc(maps.Keys(r.Gateways), compareKeys) {
-		g, ok := w.c.gateway(key)
-		if !ok {
-			continue // gone since
-		}
-		runs := meta.IsStatusConditionTrue(r.Gateways[key].Conditions, string(gatewayv1.GatewayConditionAccepted))
-		if runs {
-			accepted = append(accepted, g)
-		}
-		// What runs stays: a mistake in an edit takes nobody's proxies away.
-		if runs || len(w.inventory.owned("Deployment", g.UID)) > 0 {
-			byNamespace[g.Namespace] = append(byNamespace[g.Namespace], g)
+	present := w.forget(r)
+	accepted, owners := w.survey(r)
+	trusting := map[string]bool{}
+	for _, i := range ingresses {
+		if i.wanted {
+			trusting[i.Namespace] = true
+			i.Owner.Controller = nil // one of many
+			owners[i.Namespace] = append(owners[i.Namespace], i.Owner)
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(r.Orphans), compareKeys) {
-		if g, ok := w.c.gateway(key); ok && len(w.inventory.owned("Deployment", g.UID)) > 0 {
-			byNamespace[g.Namespace] = append(byNamespace[g.Namespace], g)
-		}
+	if !now.Gateways { // they stay as they are
+		accepted = nil
+		maps.DeleteFunc(owners, func(namespace string, _ []metav1.OwnerReference) bool { return !trusting[namespace] })
 	}
 	// Pods do not start without what they are to trust.
-	failures := []error{w.trustEverywhere(ctx, byNamespace)}
+	failures := []error{w.trustEverywhere(ctx, owners)}
 	for _, g := range accepted {
 		if err := w.gateway(ctx, g, m); err != nil {
 			failures = append(failures, fmt.Errorf("gateway %s/%s: %w", g.Namespace, g.Name, err))
 		}
 	}
-	failures = append(failures, w.leave(ctx, present))
+	failures = append(failures, w.ingress(ctx, ingresses))
+	if now.Gateways {
+		failures = append(failures, w.leave(ctx, present))
+	}
 	return errors.Join(failures...)
+}
+
+// survey finds the Gateways whose workloads are to be as they say, and, for each
+// namespace, those whose proxies run.
+func (w *workloads) survey(r *report.Report) (accepted []*gatewayv1.Gateway, owners map[string][]metav1.OwnerReference) {
+	owners = map[string][]metav1.OwnerReference{}
+	runs := func(g *gatewayv1.Gateway) {
+		owners[g.Namespace] = append(owners[g.Namespace], metav1.OwnerReference{
+			APIVersion: gatewayv1.GroupVersion.String(), Kind: "Gateway", Name: g.Name, UID: g.UID,
+		})
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(r.Gateways), compareKeys) {
+		g, ok := w.c.gateway(key)
+		if !ok {
+			continue // gone since
+		}
+		is := meta.IsStatusConditionTrue(r.Gateways[key].Conditions, string(gatewayv1.GatewayConditionAccepted))
+		if is {
+			accepted = append(accepted, g)
+		}
+		// What runs stays: a mistake in an edit takes nobody's proxies away.
+		if is || len(w.inventory.owned("Deployment", g.UID)) > 0 {
+			runs(g)
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(r.Orphans), compareKeys) {
+		if g, ok := w.c.gateway(key); ok && len(w.inventory.owned("Deployment", g.UID)) > 0 {
+			runs(g)
+		}
+	}
+	return accepted, owners
 }
 
 func compareKeys(a, b resource.Key) int {
@@ -255,18 +279,25 @@ func (w *workloads) make(ctx context.Context, from inputs) (name string, err err
 	}
 	for kind := range resources {
 		if !wanted[kind] {
-			failures = append(failures, w.remove(ctx, kind, g.UID))
+			failures = append(failures, w.remove(ctx, kind, g.UID, ""))
 		}
 	}
 	return name, errors.Join(failures...)
 }
 
 // forget drops what is known about Gateways that are gone, whose objects Kubernetes
-// deletes.
-func (w *workloads) forget(present map[types.UID]bool) {
+// deletes, and returns the others. Their names are free then.
+func (w *workloads) forget(r *report.Report) (present map[types.UID]bool) {
+	present = map[types.UID]bool{}
+	for key := range r.Gateways {
+		if g, ok := w.c.gateway(key); ok {
+			present[g.UID] = true
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.made, func(uid types.UID, _ *made) bool { return !present[uid] })
+	return present
 }
 
 // leave deletes what belongs to Gateways that another controller has now. A Gateway
@@ -278,36 +309,30 @@ func (w *workloads) leave(ctx context.Context, present map[types.UID]bool) error
 			continue
 		}
 		for kind := range resources {
-			failures = append(failures, w.remove(ctx, kind, uid))
+			failures = append(failures, w.remove(ctx, kind, uid, ""))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// trustEverywhere applies what the proxies of each namespace with Gateways trust.
-func (w *workloads) trustEverywhere(ctx context.Context, byNamespace map[string][]*gatewayv1.Gateway) error {
+// trustEverywhere applies what proxies trust to each namespace that has some.
+func (w *workloads) trustEverywhere(ctx context.Context, owners map[string][]metav1.OwnerReference) error {
 	w.mu.Lock()
-	maps.DeleteFunc(w.trusting, func(namespace string, _ []types.UID) bool { return byNamespace[namespace] == nil })
+	maps.DeleteFunc(w.trusting, func(namespace string, _ []metav1.OwnerReference) bool { return owners[namespace] == nil })
 	w.mu.Unlock()
 	var failures []error
-	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		failures = append(failures, w.trust(ctx, namespace, byNamespace[namespace]))
+	for _, namespace := range slices.Sorted(maps.Keys(owners)) {
+		failures = append(failures, w.trust(ctx, namespace, owners[namespace]))
 	}
 	return errors.Join(failures...)
 }
 
 // trust applies the ConfigMap with the authorities that the proxies of a namespace
-// trust. All Gateways of the namespace own it, so that it goes with the last.
-func (w *workloads) trust(ctx context.Context, namespace string, gateways []*gatewayv1.Gateway) error {
-	var uids []types.UID
-	var owners []metav1.OwnerReference
-	for _, g := range gateways {
-		uids = append(uids, g.UID)
-		owners = append(owners, metav1.OwnerReference{APIVersion: gatewayv1.GroupVersion.String(), Kind: "Gateway", Name: g.Name, UID: g.UID})
-	}
+// trust. Whoever has proxies there owns it, so that it goes with the last.
+func (w *workloads) trust(ctx context.Context, namespace string, owners []metav1.OwnerReference) error {
 	w.mu.Lock()
-	unchanged := slices.Equal(w.trusting[namespace], uids)
-	w.trusting[namespace] = uids
+	unchanged := slices.Equal(w.trusting[namespace], owners)
+	w.trusting[namespace] = owners
 	w.mu.Unlock()
 	if unchanged {
 		return nil

@@ -58,11 +58,12 @@ type socket struct {
 	address string
 	port    uint16                // that clients use
 	bind    uint16                // that the proxy listens on
+	own     uint16                // the one of the two that is the socket's own: its name
 	members []*ir.GatewayListener // in order of precedence
 }
 
 func (s *socket) name() ir.ListenerName {
-	return ir.ListenerName(string(s.network) + "/" + net.JoinHostPort(s.address, strconv.Itoa(int(s.port))))
+	return ir.ListenerName(string(s.network) + "/" + net.JoinHostPort(s.address, strconv.Itoa(int(s.own))))
 }
 
 func (p *ports) gateway(g *ir.Gateway, addresses []string) {
@@ -74,8 +75,11 @@ func (p *ports) gateway(g *ir.Gateway, addresses []string) {
 }
 
 func (p *ports) add(g *ir.Gateway, l *ir.GatewayListener, address string) {
-	wanted := &socket{gateway: g, network: networkOf(l.Protocol), address: address, port: l.Port, bind: l.Port}
-	if p.pod {
+	wanted := &socket{gateway: g, network: networkOf(l.Protocol), address: address, port: l.Port, bind: l.Port, own: l.Port}
+	switch {
+	case l.Bind != 0:
+		wanted.bind, wanted.own = l.Bind, l.Bind
+	case p.pod:
 		wanted.bind = ir.PodPort(l.Port)
 	}
 	for _, s := range p.sockets {
@@ -113,7 +117,7 @@ func (s *socket) taken(l *ir.GatewayListener, holder *ir.Gateway) ir.Failure {
 		Origins:  []ir.Origin{l.Origin},
 		Reason:   "PortUnavailable",
 		Message: fmt.Sprintf("%s port %d is taken by Gateway %s, which is older or comes first by name; choose another port, or give the Gateways different spec.addresses",
-			s.network, s.port, holder.Name),
+			s.network, s.own, holder.Name),
 	}
 }
 

@@ -77,6 +77,30 @@ func TestSocketsGoToTheOldestGateway(t *testing.T) {
 	}
 }
 
+// TestPortsOfTheirOwn: a listener that says where it listens has its name from
+// there, so that it may stand beside one whose clients use the same port.
+func TestPortsOfTheirOwn(t *testing.T) {
+	mesh := ir.NewMesh()
+	gateway(mesh, "a", time.Time{})
+	gateway(mesh, "b", time.Time{})
+	mesh.Gateways["default/b"].Listeners[0].Bind = 8000
+	for _, node := range []project.Node{{Role: project.RoleGateway}, {Role: project.RoleGateway, Pod: true}} {
+		s := project.Project(mesh, node)
+		if err := s.Check(); err != nil || len(s.Conflicts) != 0 || len(s.Listeners) != 2 {
+			t.Fatalf("got %d listeners, conflicts %v, %v", len(s.Listeners), s.Conflicts, err)
+		}
+		for _, l := range s.Listeners {
+			if b := l.Port == 8000; b != (l.Name == "tcp/:8000") || l.AdvertisedPort() != 80 {
+				t.Errorf("%s listens on %d as %d", l.Name, l.Port, l.AdvertisedPort())
+			}
+		}
+	}
+	mesh.Gateways["default/a"].Listeners[0].Port = 8000
+	if s := project.Project(mesh, project.Node{Role: project.RoleGateway}); len(s.Conflicts) != 1 {
+		t.Errorf("conflicts are %v, want one", s.Conflicts)
+	}
+}
+
 func TestSnapshotHoldsWhatCanBeReached(t *testing.T) {
 	mesh := ir.NewMesh()
 	gateway(mesh, "a", time.Time{})

@@ -65,35 +65,58 @@ type Gateway struct {
 
 // Objects makes the objects of a Gateway, in the order in which to apply them. A
 // Gateway whose ports are none has no Service, which could not exist.
-func (s *Settings) Objects(g Gateway) []runtime.Object {
+func (s *Settings) Objects(g Gateway) []runtime.Object { return s.objects(g.workload()) }
+
+// workload is what objects are made from, whatever their proxies serve.
+type workload struct {
+	// meta is that of every object, and selector the labels by which the pods are found.
+	meta     metav1.ObjectMeta
+	selector map[string]string
+	identity string
+	// service is the name of the Service; its ports are none where there is to be none.
+	service    string
+	ports      []corev1.ServicePort
+	address    string
+	parameters Parameters
+}
+
+func (s *Settings) objects(w workload) []runtime.Object {
 	objects := []runtime.Object{
 		&corev1.ServiceAccount{
-			TypeMeta: kind("v1", "ServiceAccount"), ObjectMeta: g.meta(), AutomountServiceAccountToken: new(false),
+			TypeMeta: kind("v1", "ServiceAccount"), ObjectMeta: w.object(), AutomountServiceAccountToken: new(false),
 		},
-		s.deployment(g),
+		s.deployment(w),
 	}
-	if len(g.Ports) > 0 {
-		objects = append(objects, g.service())
+	if len(w.ports) > 0 {
+		objects = append(objects, w.lead())
 	}
-	if g.Parameters.AutoScaling.Max > 0 {
-		objects = append(objects, g.autoscaler())
+	if w.parameters.AutoScaling.Max > 0 {
+		objects = append(objects, w.autoscaler())
 	}
-	if g.Parameters.DisruptionBudget {
+	if w.parameters.DisruptionBudget {
 		objects = append(objects, &policyv1.PodDisruptionBudget{
-			TypeMeta: kind("policy/v1", "PodDisruptionBudget"), ObjectMeta: g.meta(),
-			Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(1)), Selector: g.selector()},
+			TypeMeta: kind("policy/v1", "PodDisruptionBudget"), ObjectMeta: w.object(),
+			Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(1)), Selector: w.pods()},
 		})
 	}
 	return objects
+}
+
+// object is the meta of one more object.
+func (w *workload) object() metav1.ObjectMeta { return *w.meta.DeepCopy() }
+
+func (w *workload) pods() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: w.selector}
 }
 
 func kind(apiVersion, kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}
 }
 
-// meta is that of every object: the labels and annotations that the Gateway's
-// infrastructure asks for, and ours, which win.
-func (g *Gateway) meta() metav1.ObjectMeta {
+// workload is the Gateway's. Labels and annotations are those that its infrastructure
+// asks for, and ours, which win.
+func (g *Gateway) workload() workload {
+	selector := map[string]string{appLabel: app, GatewayNameLabel: LabelValue(g.Object.Name)}
 	m := metav1.ObjectMeta{
 		Namespace: g.Object.Namespace, Name: g.Name, Labels: map[string]string{}, Annotations: map[string]string{},
 		OwnerReferences: []metav1.OwnerReference{{
@@ -109,19 +132,18 @@ func (g *Gateway) meta() metav1.ObjectMeta {
 			m.Annotations[string(k)] = string(v)
 		}
 	}
-	maps.Copy(m.Labels, g.identity())
+	maps.Copy(m.Labels, selector)
 	m.Labels[ManagedByLabel] = ManagedBy
 	m.Labels[gatewayClassLabel] = LabelValue(string(g.Object.Spec.GatewayClassName))
-	return m
-}
-
-// identity are the labels by which the pods of a Gateway are found.
-func (g *Gateway) identity() map[string]string {
-	return map[string]string{appLabel: app, GatewayNameLabel: LabelValue(g.Object.Name)}
-}
-
-func (g *Gateway) selector() *metav1.LabelSelector {
-	return &metav1.LabelSelector{MatchLabels: g.identity()}
+	w := workload{
+		meta: m, selector: selector, identity: g.Identity, service: g.Name, address: Address(g.Object), parameters: g.Parameters,
+	}
+	for _, p := range g.ports() {
+		w.ports = append(w.ports, corev1.ServicePort{
+			Name: portName(p), Port: p.Port, Protocol: p.Protocol, TargetPort: intstr.FromInt32(int32(ir.PodPort(uint16(p.Port)))),
+		})
+	}
+	return w
 }
 
 // ports are the ports once each, in order.
@@ -149,33 +171,30 @@ func portName(p Port) string {
 	return prefix + strconv.Itoa(int(p.Port))
 }
 
-func (g *Gateway) service() *corev1.Service {
-	m := g.meta()
-	maps.Copy(m.Annotations, g.Parameters.ServiceAnnotations)
+// lead is the Service that leads to the proxies.
+func (w *workload) lead() *corev1.Service {
+	m := w.object()
+	m.Name = w.service
+	maps.Copy(m.Annotations, w.parameters.ServiceAnnotations)
 	s := &corev1.Service{
 		TypeMeta: kind("v1", "Service"), ObjectMeta: m,
-		Spec: corev1.ServiceSpec{Type: g.Parameters.ServiceType, Selector: g.identity()},
+		Spec: corev1.ServiceSpec{Type: w.parameters.ServiceType, Selector: w.selector, Ports: w.ports},
 	}
 	if s.Spec.Type != corev1.ServiceTypeClusterIP {
-		s.Spec.ExternalTrafficPolicy = g.Parameters.TrafficPolicy
+		s.Spec.ExternalTrafficPolicy = w.parameters.TrafficPolicy
 	}
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
-		s.Spec.LoadBalancerIP = Address(g.Object)
-	}
-	for _, p := range g.ports() {
-		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-			Name: portName(p), Port: p.Port, Protocol: p.Protocol, TargetPort: intstr.FromInt32(int32(ir.PodPort(uint16(p.Port)))),
-		})
+		s.Spec.LoadBalancerIP = w.address
 	}
 	return s
 }
 
-func (g *Gateway) autoscaler() *autoscalingv2.HorizontalPodAutoscaler {
-	a := g.Parameters.AutoScaling
+func (w *workload) autoscaler() *autoscalingv2.HorizontalPodAutoscaler {
+	a := w.parameters.AutoScaling
 	h := &autoscalingv2.HorizontalPodAutoscaler{
-		TypeMeta: kind("autoscaling/v2", "HorizontalPodAutoscaler"), ObjectMeta: g.meta(),
+		TypeMeta: kind("autoscaling/v2", "HorizontalPodAutoscaler"), ObjectMeta: w.object(),
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: g.Name},
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: w.meta.Name},
 			MinReplicas:    new(max(a.Min, 1)), MaxReplicas: a.Max,
 		},
 	}
@@ -196,12 +215,12 @@ func (g *Gateway) autoscaler() *autoscalingv2.HorizontalPodAutoscaler {
 	return h
 }
 
-func (s *Settings) deployment(g Gateway) *appsv1.Deployment {
-	p := &g.Parameters
+func (s *Settings) deployment(w workload) *appsv1.Deployment {
+	p := &w.parameters
 	pod := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: g.meta().Labels, Annotations: g.meta().Annotations},
+		ObjectMeta: metav1.ObjectMeta{Labels: w.object().Labels, Annotations: w.object().Annotations},
 		Spec: corev1.PodSpec{
-			ServiceAccountName: g.Name, AutomountServiceAccountToken: new(false), EnableServiceLinks: new(false),
+			ServiceAccountName: w.meta.Name, AutomountServiceAccountToken: new(false), EnableServiceLinks: new(false),
 			TerminationGracePeriodSeconds: new(int64(drainSeconds + 1)),
 			SecurityContext: &corev1.PodSecurityContext{
 				RunAsNonRoot: new(true), RunAsUser: new(int64(runAs)), RunAsGroup: new(int64(runAs)), FSGroup: new(int64(runAs)),
@@ -209,16 +228,16 @@ func (s *Settings) deployment(g Gateway) *appsv1.Deployment {
 			},
 			NodeSelector: p.NodeSelector, Tolerations: p.Tolerations, Affinity: p.Affinity,
 			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
-				MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: g.selector(),
+				MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: w.pods(),
 			}},
-			Containers: []corev1.Container{s.proxy(g)},
+			Containers: []corev1.Container{s.proxy(w)},
 			Volumes:    s.volumes(),
 		},
 	}
 	d := &appsv1.Deployment{
-		TypeMeta: kind("apps/v1", "Deployment"), ObjectMeta: g.meta(),
+		TypeMeta: kind("apps/v1", "Deployment"), ObjectMeta: w.object(),
 		Spec: appsv1.DeploymentSpec{
-			Selector: g.selector(), Template: pod,
+			Selector: w.pods(), Template: pod,
 			// A new proxy is ready before an old one goes.
 			Strategy: appsv1.DeploymentStrategy{
 				Type: appsv1.RollingUpdateDeploymentStrategyType,
@@ -241,15 +260,15 @@ const (
 	tokenLife = 3600
 )
 
-func (s *Settings) proxy(g Gateway) corev1.Container {
+func (s *Settings) proxy(w workload) corev1.Container {
 	c := corev1.Container{
 		Name: "fsm-proxy", Image: s.Image, ImagePullPolicy: s.PullPolicy,
 		Args: []string{
-			"gateway", "--controller=" + s.Controller, "--identity=" + g.Identity, "--token-file=" + tokenDir + "/token", "--trust-file=" + trustDir + "/ca.crt",
-			"--health=:" + strconv.Itoa(healthPort), "--log-level=" + g.Parameters.LogLevel,
+			"gateway", "--controller=" + s.Controller, "--identity=" + w.identity, "--token-file=" + tokenDir + "/token", "--trust-file=" + trustDir + "/ca.crt",
+			"--health=:" + strconv.Itoa(healthPort), "--log-level=" + w.parameters.LogLevel,
 			"--drain-timeout=" + strconv.Itoa(drainSeconds) + "s",
 		},
-		Resources: g.Parameters.Resources,
+		Resources: w.parameters.Resources,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), RunAsNonRoot: new(true),
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
@@ -266,7 +285,7 @@ func (s *Settings) proxy(g Gateway) corev1.Container {
 	if s.Collector != "" {
 		c.Args = append(c.Args, "--otlp-endpoint="+s.Collector, "--trace-ratio="+strconv.FormatFloat(s.SampledRatio, 'g', -1, 64))
 	}
-	if memory, ok := g.Parameters.Resources.Limits[corev1.ResourceMemory]; ok && memory.Sign() > 0 {
+	if memory, ok := w.parameters.Resources.Limits[corev1.ResourceMemory]; ok && memory.Sign() > 0 {
 		c.Env = append(c.Env, corev1.EnvVar{Name: "MEMORY_LIMIT", ValueFrom: &corev1.EnvVarSource{
 			ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: "limits.memory"},
 		}})

@@ -10,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected objects")
 
-// TestObjects: the objects of Gateways, as YAML.
+// TestObjects: the objects of Gateways and of Ingresses, as YAML.
 func TestObjects(t *testing.T) {
 	s := Settings{
 		Image: "flomesh/fsm-proxy:1", PullPolicy: corev1.PullIfNotPresent, Controller: "https://fsm-controller.fsm-system.svc:15443",
@@ -45,32 +46,45 @@ func TestObjects(t *testing.T) {
 			if annotations == nil {
 				object.Spec.Addresses = []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: "192.0.2.7"}}
 			}
-			var got strings.Builder
-			for _, o := range s.Objects(Gateway{
+			golden(t, name, s.Objects(Gateway{
 				Object: object, Name: Name("shop", "gw", func(string) bool { return false }), Parameters: p,
 				Identity: "spiffe://cluster.local/ns/shop/gateway/gw",
 				Ports:    []Port{{8000, corev1.ProtocolTCP}, {443, corev1.ProtocolTCP}, {53, corev1.ProtocolUDP}, {443, corev1.ProtocolTCP}},
-			}) {
-				text, err := yaml.Marshal(o)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got.WriteString("---\n" + string(text))
-			}
-			path := filepath.Join("testdata", name+".yaml")
-			if *update {
-				if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("objects differ (-want +got):\n%s", diff)
-			}
+			}))
 		})
+	}
+	p := Defaults()
+	p.Replicas, p.ServiceType = 2, corev1.ServiceTypeNodePort
+	golden(t, "ingress", s.IngressObjects(Ingress{
+		Namespace: "fsm-system", Name: IngressName, Owner: metav1.OwnerReference{APIVersion: "config.flomesh.io/v1alpha3", Kind: "MeshConfig", Name: "fsm-mesh-config", UID: "u", Controller: new(true)},
+		Service: "fsm-ingress-pipy-controller", Identity: "spiffe://cluster.local/ns/fsm-system/ingress/fsm-ingress", Parameters: p,
+		Ports: []IngressPort{{"http", 80, 8000, 30508}, {"https", 443, 8443, 0}},
+	}))
+}
+
+// golden compares objects with what a file has.
+func golden(t *testing.T, name string, objects []runtime.Object) {
+	t.Helper()
+	var got strings.Builder
+	for _, o := range objects {
+		text, err := yaml.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.WriteString("---\n" + string(text))
+	}
+	path := filepath.Join("testdata", name+".yaml")
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("objects differ (-want +got):\n%s", diff)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,6 +36,8 @@ func (f *findings) builtin(tree map[string]any, into Object) {
 	case *discoveryv1.EndpointSlice:
 		defaultEndpointSlice(object)
 		f.broken = append(f.broken, checkEndpointSlice(object)...)
+	case *networkingv1.Ingress:
+		f.broken = append(f.broken, checkIngress(object)...)
 	}
 }
 

@@ -5,12 +5,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	multicluster "fsm/api/multicluster/v1alpha1"
 )
 
 // Object is any user object.
@@ -44,6 +46,8 @@ var kinds = []Kind{
 	{Name: "Secret", Versions: []string{"v1"}, object: &corev1.Secret{}},
 	{Name: "ConfigMap", Versions: []string{"v1"}, object: &corev1.ConfigMap{}},
 	{Name: "EndpointSlice", Group: discoveryv1.GroupName, Versions: []string{"v1"}, object: &discoveryv1.EndpointSlice{}},
+	{Name: "IngressClass", Group: networkingv1.GroupName, Versions: []string{"v1"}, Cluster: true, object: &networkingv1.IngressClass{}},
+	{Name: "Ingress", Group: networkingv1.GroupName, Versions: []string{"v1"}, object: &networkingv1.Ingress{}},
 
 	{Name: "GatewayClass", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, Cluster: true, crd: "gatewayclasses", object: &gatewayv1.GatewayClass{}},
 	{Name: "Gateway", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "gateways", object: &gatewayv1.Gateway{}},
@@ -56,6 +60,7 @@ var kinds = []Kind{
 	{Name: "ReferenceGrant", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "referencegrants", object: &gatewayv1.ReferenceGrant{}},
 	{Name: "BackendTLSPolicy", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha3"}, crd: "backendtlspolicies", object: &gatewayv1.BackendTLSPolicy{}},
 
+	{Name: "NamespacedIngress", Group: multicluster.GroupName, Versions: []string{"v1alpha1"}, crd: "namespacedingresses", object: &multicluster.NamespacedIngress{}},
 	{Name: "MeshConfig", Group: v1alpha3.GroupName, Versions: []string{"v1alpha3", "v1alpha2", "v1alpha1"}, crd: "meshconfigs", object: &v1alpha3.MeshConfig{}},
 }
 

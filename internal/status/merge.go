@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -216,6 +217,15 @@ func (m merger) policy(current, want *gatewayv1.PolicyStatus) fields {
 	return f
 }
 
+// ingress replaces the addresses. None at all is a null, so that it gets removed.
+func (m merger) ingress(current, want *networkingv1.IngressStatus) fields {
+	f := fields{}
+	if !equality.Semantic.DeepEqual(current.LoadBalancer, want.LoadBalancer) {
+		f["loadBalancer"] = map[string]any{"ingress": want.LoadBalancer.Ingress}
+	}
+	return f
+}
+
 // compare says what of a status has to be written so that it says what is wanted.
 // Of types that do not belong together there is nothing to write.
 func (m merger) compare(current, want any) fields {
@@ -231,6 +241,10 @@ func (m merger) compare(current, want any) fields {
 	case *gatewayv1.ListenerSetStatus:
 		if current, ok := current.(*gatewayv1.ListenerSetStatus); ok {
 			return m.listenerSet(current, want)
+		}
+	case *networkingv1.IngressStatus:
+		if current, ok := current.(*networkingv1.IngressStatus); ok {
+			return m.ingress(current, want)
 		}
 	case *gatewayv1.RouteStatus:
 		if current := routeStatus(current); current != nil {

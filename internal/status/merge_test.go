@@ -1,10 +1,12 @@
 package status
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -156,5 +158,34 @@ func TestHold(t *testing.T) {
 	}
 	if want[1].Status != "True" {
 		t.Error("what is wanted was changed")
+	}
+}
+
+// TestIngressAddresses: the addresses are replaced where they differ, and none removes
+// those that are there.
+func TestIngressAddresses(t *testing.T) {
+	status := func(ips ...string) *networkingv1.IngressStatus {
+		s := &networkingv1.IngressStatus{}
+		for _, ip := range ips {
+			s.LoadBalancer.Ingress = append(s.LoadBalancer.Ingress, networkingv1.IngressLoadBalancerIngress{IP: ip})
+		}
+		return s
+	}
+	for _, test := range []struct {
+		name          string
+		current, want *networkingv1.IngressStatus
+		patch         string
+	}{
+		{"the same", status("192.0.2.1"), status("192.0.2.1"), `{}`},
+		{"the first", status(), status("192.0.2.1"), `{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}`},
+		{"others", status("192.0.2.1"), status("192.0.2.2", "192.0.2.3"), `{"loadBalancer":{"ingress":[{"ip":"192.0.2.2"},{"ip":"192.0.2.3"}]}}`},
+		{"none", status("192.0.2.1"), status(), `{"loadBalancer":{"ingress":null}}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := json.Marshal(ours.compare(test.current, test.want))
+			if err != nil || string(got) != test.patch {
+				t.Errorf("got %s, %v, want %s", got, err, test.patch)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -15,7 +16,8 @@ import (
 // demand is what an object's status should say.
 type demand struct {
 	key resource.Key
-	// status is a pointer to one of the status types of the Gateway API.
+	// status is a pointer to one of the status types of the Gateway API, or to that of an
+	// Ingress.
 	status any
 	// shared is set for statuses that are the report's own: while the pointer is the
 	// same, so is what it says.
@@ -66,7 +68,31 @@ func (w *Writer) demands(rep *report.Report) []demand {
 	for key, s := range rep.Policies {
 		all = append(all, demand{key: key, status: s})
 	}
+	all = append(all, w.ingresses(rep)...)
 	return append(all, w.leftovers(rep)...)
+}
+
+// ingresses are reached at the same addresses, all those of a namespace. What the status
+// of one says that is ours no longer is for its next controller to change.
+func (w *Writer) ingresses(rep *report.Report) []demand {
+	if w.options.Ingress == nil {
+		return nil
+	}
+	statuses := map[string]*networkingv1.IngressStatus{} // nil where nothing is known
+	var all []demand
+	for key := range rep.Ingresses {
+		status, asked := statuses[key.Namespace]
+		if !asked {
+			if addresses, ok := w.options.Ingress(key.Namespace); ok {
+				status = &networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: addresses}}
+			}
+			statuses[key.Namespace] = status
+		}
+		if status != nil {
+			all = append(all, demand{key: key, status: status})
+		}
+	}
+	return all
 }
 
 // leftovers are routes and policies that the report has nothing to say about and

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -33,6 +34,9 @@ type Options struct {
 	// was published last. It must not block; when its answer changes, [Writer.Wake]
 	// must be called.
 	Proxies func(gateway resource.Key) Proxies
+	// Ingress tells at which addresses the Ingresses of a namespace are reached; false
+	// means that nothing is known. It is like Proxies otherwise. It may be nil.
+	Ingress func(namespace string) ([]networkingv1.IngressLoadBalancerIngress, bool)
 	// Log may be nil.
 	Log *slog.Logger
 }

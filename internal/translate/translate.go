@@ -2,9 +2,11 @@ package translate
 
 import (
 	"fsm/internal/ir"
+	"fsm/internal/meshconfig"
 	"fsm/internal/resource"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/gatewayapi"
+	"fsm/internal/translate/ingress"
 	"fsm/internal/translate/policy"
 	"fsm/internal/translate/report"
 )
@@ -17,6 +19,22 @@ func InCluster(controllerName string) Config { return core.InCluster(controllerN
 
 // DNS restricts the names that users may send traffic to; see [core.DNS].
 type DNS = core.DNS
+
+// Ingress is how Ingresses are served; see [core.Ingress].
+type Ingress = core.Ingress
+
+// IngressPort is a port of the proxy of Ingresses; see [core.IngressPort].
+type IngressPort = core.IngressPort
+
+// IngressOf is what a mesh configuration of a namespace says about how Ingresses are
+// served.
+func IngressOf(c meshconfig.Ingress, namespace string) Ingress {
+	return Ingress{
+		Enabled: c.Enabled, Namespaced: c.Namespaced, Namespace: namespace, Passthrough: c.Passthrough, PassthroughPort: c.PassthroughPort,
+		HTTP: IngressPort{Enabled: c.HTTP.Enabled, Port: c.HTTP.Port, Bind: c.HTTP.Bind},
+		TLS:  IngressPort{Enabled: c.TLS.Enabled, Port: c.TLS.Port, Bind: c.TLS.Bind},
+	}
+}
 
 // Translate returns what the objects of a set mean, and what there is to say
 // about each of them.
@@ -50,6 +68,7 @@ func New(config Config) *Translator {
 		src: src,
 		frontends: []frontend{
 			gatewayapi.New(config, src, policies),
+			ingress.New(config, src, policies),
 		},
 	}
 }

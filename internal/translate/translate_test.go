@@ -33,6 +33,11 @@ func TestGolden(t *testing.T) {
 			mesh, rep := translate.Translate(set, translate.Config{
 				Standalone: !configured(c, "cluster"),
 				DNS:        translate.DNS{Restricted: configured(c, "restricted-dns")},
+				NoGateways: configured(c, "no-gateways"),
+				Ingress: translate.Ingress{
+					HTTP:    translate.IngressPort{Enabled: !configured(c, "ingress-no-http")},
+					Enabled: configured(c, "ingress"), Namespaced: configured(c, "namespaced"), Passthrough: configured(c, "ingress-passthrough"), NGINX: configured(c, "ingress-nginx"),
+				},
 			})
 			snapshot := project.Project(mesh, everything)
 			c.Check(t, *update,

@@ -1,8 +1,8 @@
 // Package webhook answers the API server's question whether an object that somebody
 // is about to write may be written.
 //
-// It is asked about our own kinds only, and refuses what would not be taken over
-// anyway: the judge of a kind asks the same function as those who act on the kind. So
+// It is asked about our own kinds and about Ingresses, and refuses what would not be taken over
+// or served anyway: the judge of a kind asks the same function as those who act on the kind. So
 // an answer that does not come costs a user an early word and nothing else, and
 // nobody relies on the webhook.
 //

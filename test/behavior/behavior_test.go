@@ -12,10 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-const (
-	examples   = "../../examples/gateway"
-	pageScript = "test.txtar"
-)
+const pageScript = "test.txtar"
 
 // TestFeatures runs the scripts in testdata/feature.
 func TestFeatures(t *testing.T) {
@@ -28,7 +25,10 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// TestPages runs the scripts of the pages in examples/gateway, and makes sure
+// pageRoots are the directories of pages: examples/gateway and examples/ingress.
+func pageRoots() []string { return []string{"../../examples/gateway", "../../examples/ingress"} }
+
+// TestPages runs the scripts of the pages in all of them, and makes sure
 // that every manifest there has been used by one.
 func TestPages(t *testing.T) {
 	for name, dir := range pageDirectories(t) {
@@ -38,15 +38,17 @@ func TestPages(t *testing.T) {
 
 func pageDirectories(t *testing.T) map[string]string {
 	t.Helper()
-	entries, err := os.ReadDir(examples)
-	if err != nil {
-		t.Fatal(err)
-	}
 	pages := map[string]string{}
-	for _, e := range entries {
-		if e.IsDir() {
-			if pages[e.Name()], err = filepath.Abs(filepath.Join(examples, e.Name())); err != nil {
-				t.Fatal(err)
+	for _, root := range pageRoots() {
+		entries, err := os.ReadDir(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				if pages[e.Name()], err = filepath.Abs(filepath.Join(root, e.Name())); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
@@ -58,6 +60,8 @@ type run struct {
 	example  string // the page's directory; empty for features
 	policies bool   // the script has its own
 	versions versions
+	// migration is nil for what has nothing to do with it.
+	migration *migration
 }
 
 // runScript runs a script with all the versions that it allows.
@@ -75,7 +79,7 @@ func runScript(t *testing.T, name, path, example string) {
 		runs, files := map[string]run{}, []string(nil)
 		dir := t.TempDir()
 		for _, v := range matrix(limits) {
-			runs[v.String()] = run{example, bytes.Contains(text, []byte("\nkind: BackendTLSPolicy\n")), v}
+			runs[v.String()] = run{example: example, policies: bytes.Contains(text, []byte("\nkind: BackendTLSPolicy\n")), versions: v}
 			file := filepath.Join(dir, v.String()+".txtar")
 			if err := os.WriteFile(file, prepare(text), 0o644); err != nil {
 				t.Fatal(err)

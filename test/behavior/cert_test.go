@@ -45,15 +45,22 @@ func cmdCert(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdSecret puts a certificate and its key, CERT.crt and CERT.key, into a Secret
-// in the watched directory: "secret [-ns NAMESPACE] NAME CERT".
+// in the watched directory: "secret [-ns NAMESPACE] [-trust CA] NAME [CERT]". With
+// -trust the certificate of an authority is in it too, under the key ca.crt.
 func cmdSecret(ts *testscript.TestScript, neg bool, args []string) {
 	s, f := stateOf(ts), newFlags(ts)
-	namespace := f.String("ns", "default", "namespace")
+	namespace, trust := f.String("ns", "default", "namespace"), f.String("trust", "", "authority")
 	names := f.parse(args)
-	if neg || len(names) != 2 {
-		ts.Fatalf("usage: secret [-ns NAMESPACE] NAME CERT")
+	if neg || len(names) != 2 && (len(names) != 1 || *trust == "") {
+		ts.Fatalf("usage: secret [-ns NAMESPACE] [-trust CA] NAME [CERT]")
 	}
-	text := secretManifest(*namespace, names[0], ts.ReadFile(names[1]+".crt"), ts.ReadFile(names[1]+".key"))
+	text := fmt.Appendf(nil, "apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: %s}\ndata: {}\n", names[0], *namespace)
+	if len(names) == 2 {
+		text = secretManifest(*namespace, names[0], ts.ReadFile(names[1]+".crt"), ts.ReadFile(names[1]+".key"))
+	}
+	if *trust != "" {
+		text = fmt.Appendf(text, "stringData:\n  ca.crt: %q\n", ts.ReadFile(*trust+".crt"))
+	}
 	ts.Check(s.write(filepath.Join("secrets", *namespace+"-"+names[0]+".yaml"), text))
 	ts.Check(s.settle())
 }

@@ -15,7 +15,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 var commands = map[string]command{
 	"gateway": cmdGateway, "apply": cmdApply, "remove": cmdRemove,
 	"standin": cmdStandin, "dns": cmdDNS, "hosts": cmdHosts,
-	"backend": cmdBackend, "stop-backend": cmdStopBackend, "seen": cmdSeen, "seen-between": cmdSeenBetween, "last": cmdLast,
+	"backend": cmdBackend, "stop-backend": cmdStopBackend, "seen": cmdSeen, "seen-between": cmdSeenBetween, "silent": cmdSilent, "last": cmdLast,
 	"ca": cmdCA, "cert": cmdCert, "secret": cmdSecret, "configmap": cmdConfigMap,
 	"sh": shell, "answer": cmdAnswer, "printed": cmdPrinted,
 	"get": cmdGet, "eventually": cmdEventually, "spread": cmdSpread, "tcp": cmdTCP, "udp": cmdUDP,

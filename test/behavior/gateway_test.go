@@ -37,9 +37,16 @@ type gateway struct {
 	done  *progress
 }
 
+// gatewayOptions are what a gateway is started with besides manifests.
+type gatewayOptions struct {
+	bind   string
+	lookup upstream.Lookup
+	config translate.Config
+}
+
 // startGateway serves what the manifests in a directory say.
-func startGateway(tb testing.TB, live, bind string, lookup upstream.Lookup) (*gateway, error) {
-	p, err := proxy.New(proxy.Config{Log: slog.New(slog.NewTextHandler(testLog{tb}, nil)), Lookup: lookup})
+func startGateway(tb testing.TB, live string, o gatewayOptions) (*gateway, error) {
+	p, err := proxy.New(proxy.Config{Log: slog.New(slog.NewTextHandler(testLog{tb}, nil)), Lookup: o.lookup})
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +56,11 @@ func startGateway(tb testing.TB, live, bind string, lookup upstream.Lookup) (*ga
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g := &gateway{proxy: p, stop: stop, done: &progress{changed: make(chan struct{})}}
-	node := project.Node{Name: "test", Role: project.RoleGateway, Bind: []string{bind}}
+	node := project.Node{Name: "test", Role: project.RoleGateway, Bind: []string{o.bind}}
 	source := &marked{Source: files, meshes: map[*ir.Mesh]string{}}
 	reports := &controller.Reports{Publish: g.done.reported}
 	loop := &controller.Loop{
-		Sources: []controller.Source{source}, Translator: translate.New(translate.Config{Standalone: true}),
+		Sources: []controller.Source{source}, Translator: translate.New(o.config),
 		Translated: reports.Translated,
 	}
 	delivery := deliver.NewLocal(

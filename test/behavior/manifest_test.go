@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"fsm/internal/proxy/upstream"
+	"fsm/internal/translate"
 )
 
 // loopback is the address that manifests name; each script has its own in its
@@ -24,8 +25,11 @@ var manifestExtensions = []string{".yaml", ".yml", ".json"}
 
 // write puts a manifest into the watched directory, as a whole or not at all.
 func (s *script) write(name string, data []byte) error {
-	data, err := s.adapt(data)
+	data, err := s.migrate(data)
 	if err != nil {
+		return err
+	}
+	if data, err = s.adapt(data); err != nil {
 		return err
 	}
 	target := filepath.Join(s.live, name)
@@ -109,6 +113,7 @@ func cmdGateway(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	f := newFlags(ts)
 	dns := f.String("dns", "", "port of a name server")
+	passthrough := f.Bool("ingress-passthrough", false, "leave TLS of Ingresses to their backends")
 	paths := f.parse(args)
 	for _, path := range paths {
 		path = ts.MkAbs(path)
@@ -119,7 +124,9 @@ func cmdGateway(ts *testscript.TestScript, neg bool, args []string) {
 	if *dns != "" {
 		lookup = upstream.LookupAt(s.address(*dns))
 	}
-	g, err := startGateway(s.tb, s.live, s.ip, lookup)
+	g, err := startGateway(s.tb, s.live, gatewayOptions{
+		bind: s.ip, lookup: lookup, config: translate.Config{Standalone: true, Ingress: translate.Ingress{NGINX: true, Passthrough: *passthrough}},
+	})
 	ts.Check(err)
 	s.gateway = g
 	ts.Check(g.done.wait("0"))

@@ -32,6 +32,8 @@ type script struct {
 
 	versions versions
 	added    adapted
+	// migration is nil but for rows of the table of annotations.
+	migration *migration
 
 	gateway     *gateway
 	backends    map[string]*backend
@@ -65,7 +67,7 @@ func newScript(env *testscript.Env, r run) error {
 	s := &script{
 		tb: env.T().(testing.TB), ip: nextAddress(),
 		work: env.WorkDir, live: filepath.Join(env.WorkDir, "live"), example: r.example, used: &usage{},
-		versions: r.versions, added: adapted{policies: r.policies, ports: map[string]bool{}},
+		versions: r.versions, migration: r.migration, added: adapted{policies: r.policies, ports: map[string]bool{}},
 		backends: map[string]*backend{}, websockets: map[string]*websocketConn{}, connections: map[string]net.Conn{},
 		authorities: map[string]*proxytest.Authority{}, nextPort: 9001,
 	}
@@ -171,7 +173,7 @@ func shell(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{
 		"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + ts.Getenv("WORK"),
-		"GATEWAY_IP=" + ts.Getenv("GATEWAY_IP"), "EXAMPLE=" + ts.Getenv("EXAMPLE"),
+		"GATEWAY_IP=" + ts.Getenv("GATEWAY_IP"), "HOST_IP=" + ts.Getenv("GATEWAY_IP"), "EXAMPLE=" + ts.Getenv("EXAMPLE"),
 	}
 	if bundle := ts.Getenv("CURL_CA_BUNDLE"); bundle != "" {
 		cmd.Env = append(cmd.Env, "CURL_CA_BUNDLE="+bundle)

@@ -145,9 +145,13 @@ func TestLimitsAreListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages, err := filepath.Glob(filepath.Join(examples, "*", pageScript))
-	if err != nil {
-		t.Fatal(err)
+	var pages []string
+	for _, root := range pageRoots() {
+		found, err := filepath.Glob(filepath.Join(root, "*", pageScript))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
 	}
 	var want []string
 	for _, path := range append(scripts, pages...) {

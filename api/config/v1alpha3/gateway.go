@@ -77,9 +77,22 @@ type IngressSpec struct {
 	// +kubebuilder:default=false
 	Enabled bool `json:"enabled"`
 
-	// Namespaced says that each namespace has an ingress of its own.
+	// Namespaced says that namespaces may have proxies of their own, by objects
+	// NamespacedIngress.
 	// +kubebuilder:default=false
 	Namespaced bool `json:"namespaced"`
+
+	// ServiceName is the name of the Service. FSM 0.2 has fsm-ingress-pipy-controller.
+	// +kubebuilder:default=fsm-ingress
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	ServiceName string `json:"serviceName"`
+
+	// Replicas of the proxy.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas int32 `json:"replicas"`
 
 	// Type of the Service.
 	// +kubebuilder:validation:Enum=LoadBalancer;NodePort
@@ -138,7 +151,8 @@ type IngressTLS struct {
 	// +kubebuilder:validation:Maximum=65535
 	NodePort int32 `json:"nodePort"`
 
-	// MTLS asks clients for certificates.
+	// MTLS is how FSM 1.2 has clients asked for certificates at all. This version asks
+	// them where an Ingress demands it, whatever the value.
 	// +kubebuilder:default=false
 	MTLS bool `json:"mTLS"`
 
@@ -152,7 +166,8 @@ type SSLPassthrough struct {
 	// +kubebuilder:default=false
 	Enabled bool `json:"enabled"`
 
-	// UpstreamPort is the port of backends.
+	// UpstreamPort is the port of Services that connections go to. To a Service without
+	// it they go at the port that its Ingress names.
 	// +kubebuilder:default=443
 	UpstreamPort Port `json:"upstreamPort"`
 }

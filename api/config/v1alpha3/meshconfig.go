@@ -55,7 +55,7 @@ type MeshConfigSpec struct {
 	// +kubebuilder:default={}
 	ServiceLB ServiceLBSpec `json:"serviceLB"`
 
-	// Ingress is the Ingress controller. It acts once that is there.
+	// Ingress is the Ingress controller.
 	// +kubebuilder:default={}
 	Ingress IngressSpec `json:"ingress"`
 

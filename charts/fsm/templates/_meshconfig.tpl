@@ -21,12 +21,12 @@
 - [certificateProvider.certKeyBitSize, certificate.certKeyBitSize]
 - [serviceLB.enabled, serviceLB.enabled]
 - [flb.enabled, flb.enabled]
-- [ingress.enabled, ingress.enabled]
 - [ingress.tls.enabled, ingress.tls.enabled]
-- [fsmIngress.enabled, ingress.enabled]
 - [fsmIngress.namespaced, ingress.namespaced]
 - [fsmIngress.logLevel, ingress.logLevel]
 - [fsmIngress.service.type, ingress.type]
+- [fsmIngress.service.name, ingress.serviceName]
+- [fsmIngress.replicaCount, ingress.replicas]
 - [fsmIngress.http.enabled, ingress.http.enabled]
 - [fsmIngress.http.port, ingress.http.bind]
 - [fsmIngress.http.containerPort, ingress.http.listen]
@@ -88,5 +88,18 @@
 {{- $_ := set $at (last $path) $value -}}
 {{- end -}}
 {{- end -}}
+{{- $ingress := get $spec "ingress" | default dict -}}
+{{- with include "fsm.ingress.given" . }}{{ $_ := set $ingress "enabled" (eq . "true") }}{{ end -}}
+{{- if and .Values.fsm.ingress (not (hasKey $ingress "serviceName")) }}{{ $_ := set $ingress "serviceName" "fsm-ingress-pipy-controller" }}{{ end -}}
+{{- if $ingress }}{{ $_ := set $spec "ingress" $ingress }}{{ end -}}
 {{- toYaml $spec -}}
+{{- end }}
+
+{{/* Whether Ingresses are served: "true" or "false", or empty if no value says so. The
+     values of charts before 1.0 count where the newer one is not given; one that
+     switched TLS on was enough there. */}}
+{{- define "fsm.ingress.given" -}}
+{{- $old := .Values.fsm.ingress | default dict -}}
+{{- $older := dig "enabled" (dig "tls" "enabled" "" $old) $old -}}
+{{- dig "enabled" $older .Values.fsm.fsmIngress -}}
 {{- end }}

@@ -30,21 +30,31 @@ type Env struct {
 func New(filters ir.Filters, env *Env) ([]Filter, error) {
 	compiled := make([]Filter, 0, len(filters))
 	for _, f := range filters {
+		var err error
 		switch f := f.(type) {
 		case *ir.RequestHeaders:
 			compiled = append(compiled, &requestHeaders{compileChange((*ir.HeaderChange)(f))})
 		case *ir.ResponseHeaders:
 			compiled = append(compiled, &responseHeaders{compileChange((*ir.HeaderChange)(f))})
 		case *ir.Rewrite:
-			compiled = append(compiled, newRewrite(f))
+			var made *rewrite
+			made, err = newRewrite(f)
+			compiled = append(compiled, made)
 		case *ir.Redirect:
-			compiled = append(compiled, newRedirect(f))
+			var made *redirect
+			made, err = newRedirect(f)
+			compiled = append(compiled, made)
 		case *ir.Mirror:
 			compiled = append(compiled, &mirror{config: *f, env: env})
 		case *ir.CORS:
 			compiled = append(compiled, newCORS(f))
+		case *ir.BodyLimit:
+			compiled = append(compiled, &bodyLimit{bytes: f.Bytes})
 		default:
 			return nil, fmt.Errorf("filter %T has no implementation", f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("filter %s: %w", ir.FilterKind(f), err)
 		}
 	}
 	return compiled, nil

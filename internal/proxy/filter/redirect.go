@@ -17,8 +17,9 @@ type redirect struct {
 	path   *pathRewrite
 }
 
-func newRedirect(f *ir.Redirect) *redirect {
-	return &redirect{config: *f, path: newPathRewrite(f.Path)}
+func newRedirect(f *ir.Redirect) (*redirect, error) {
+	path, err := newPathRewrite(f.Path)
+	return &redirect{config: *f, path: path}, err
 }
 
 var locationName = []byte("Location")
@@ -38,12 +39,12 @@ func (f *redirect) Response(*message.Exchange) {}
 
 func (f *redirect) location(x *message.Exchange) []byte {
 	r := &x.Request
-	path := r.Path
+	path, query := r.Path, r.Query
 	switch {
 	case string(path) == "*":
 		path = nil // OPTIONS * is about the server
 	case f.path != nil:
-		path = f.path.apply(x)
+		path, query = f.path.apply(x)
 	}
 	scheme := f.config.Scheme
 	if scheme == "" {
@@ -67,9 +68,9 @@ func (f *redirect) location(x *message.Exchange) []byte {
 		b = strconv.AppendUint(b, uint64(port), 10)
 	}
 	b = append(b, path...)
-	if r.Query != nil {
+	if query != nil {
 		b = append(b, '?')
-		b = append(b, r.Query...)
+		b = append(b, query...)
 	}
 	return x.Keep(b)
 }

@@ -59,6 +59,7 @@ type Forward struct {
 	destinations []destination
 	timeout      int64
 	attempt      int64
+	read         time.Duration // 0 for the defaults
 	retry        retryPolicy
 }
 
@@ -142,7 +143,7 @@ func causeOf(text string) error {
 // compileForward compiles the action. Whose turn it is carries on from the old
 // one, when the choice is still the same.
 func compileForward(a *ir.Forward, old *Forward, env *Env) (*Forward, error) {
-	f := &Forward{timeout: int64(a.Timeout), attempt: int64(a.AttemptTimeout)}
+	f := &Forward{timeout: int64(a.Timeout), attempt: int64(a.AttemptTimeout), read: time.Duration(a.ReadTimeout)}
 	weights := make([]uint32, len(a.Destinations))
 	for i, d := range a.Destinations {
 		weights[i] = d.Weight

@@ -79,6 +79,9 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 	x.timeouts = http1.Timeouts{
 		Deadline: deadline, Response: responseTimeout, Body: bodyTimeout, Tunnel: x.config.server.TunnelTimeout,
 	}
+	if f.read > 0 {
+		x.timeouts.Response, x.timeouts.Body, x.timeouts.Tunnel = f.read, f.read, f.read
+	}
 	if f.attempt > 0 {
 		if by := socket.Now() + f.attempt; deadline == 0 || by < deadline {
 			x.timeouts.Deadline = by

@@ -181,7 +181,9 @@ rules:
 - {apiGroups: [""], resources: [namespaces, services], verbs: [list, watch]}
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}
 - {apiGroups: [gateway.networking.k8s.io], resources: ["*"], verbs: [list, watch]}
+- {apiGroups: [networking.k8s.io], resources: [ingressclasses, ingresses], verbs: [list, watch]}
 - {apiGroups: [config.flomesh.io], resources: [meshconfigs], verbs: [list, watch]}
+- {apiGroups: [flomesh.io], resources: [namespacedingresses], verbs: [list, watch]}
 - {apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -52,6 +52,7 @@ func findReferences(set *resource.Set, controller string) map[resource.Key]bool 
 			})
 		}
 	}
+	r.ingresses()
 	return r.found
 }
 

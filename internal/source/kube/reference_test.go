@@ -22,6 +22,42 @@ spec: {controllerName: example.com/theirs, parametersRef: {group: "", kind: Conf
 ---
 `
 
+const ingressClass = `
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: pipy}
+spec: {controller: flomesh.io/ingress-pipy}
+---
+`
+
+// ingress is an Ingress that refers to whatever one can refer to.
+func ingress(spec string) string {
+	return `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: site
+  namespace: a
+  annotations:
+    pipy.ingress.kubernetes.io/upstream-ssl-secret: b/upstream
+    nginx.ingress.kubernetes.io/auth-tls-secret: trusted
+    nginx.ingress.kubernetes.io/custom-headers: a/headers
+spec:
+  ` + spec + `
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+  tls: [{hosts: [example.com], secretName: cert}]
+---
+`
+}
+
+const grantToIngress = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: g, namespace: b}
+spec: {from: [{group: networking.k8s.io, kind: Ingress, namespace: a}], to: [{group: '', kind: Secret}]}
+---
+`
+
 func TestReferences(t *testing.T) {
 	gateway := func(spec string) string {
 		return "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw, namespace: a}\nspec:\n" + spec + "\n---\n"
@@ -36,6 +72,14 @@ func TestReferences(t *testing.T) {
 		name, objects string
 		want          []string
 	}{
+		{
+			"an Ingress",
+			ingressClass + ingress("ingressClassName: pipy") + grantToIngress,
+			[]string{"ConfigMap a/headers", "Secret a/cert", "Secret a/trusted", "Secret b/upstream"},
+		},
+		{"an Ingress without a grant", ingressClass + ingress("ingressClassName: pipy"), []string{"ConfigMap a/headers", "Secret a/cert", "Secret a/trusted"}},
+		{"an Ingress of others", ingressClass + ingress("ingressClassName: nginx") + grantToIngress, nil},
+		{"an Ingress without our class", ingress("ingressClassName: pipy") + grantToIngress, nil},
 		{"certificates", gateway("  gatewayClassName: ours\n" + listener + "[{name: one}, {name: two}]}}]"), []string{"Secret a/one", "Secret a/two"}},
 		{"Gateways of others", gateway("  gatewayClassName: theirs\n" + listener + "[{name: one}]}}]"), nil},
 		{"other kinds", gateway("  gatewayClassName: ours\n" + listener + "[{group: example.com, kind: Secret, name: one}, {kind: Bucket, name: two}]}}]"), nil},

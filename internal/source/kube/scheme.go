@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -14,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	multicluster "fsm/api/multicluster/v1alpha1"
 	"fsm/internal/resource"
 )
 
@@ -21,7 +23,7 @@ import (
 // the type of its newest one, as package resource has it.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, gatewayv1.Install, v1alpha3.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, gatewayv1.Install, v1alpha3.AddToScheme, multicluster.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make scheme: %w", err)
 		}
@@ -88,5 +90,5 @@ func (s *server) client(gv schema.GroupVersion) (*rest.RESTClient, error) {
 
 // builtIn tells the groups that every cluster serves, and serves as protobuf.
 func builtIn(group string) bool {
-	return group == corev1.GroupName || group == discoveryv1.GroupName
+	return group == corev1.GroupName || group == discoveryv1.GroupName || group == networkingv1.GroupName
 }

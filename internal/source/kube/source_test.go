@@ -1,15 +1,18 @@
 package kube_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	multicluster "fsm/api/multicluster/v1alpha1"
 	"fsm/internal/resource"
 	"fsm/internal/source/kube"
 )
@@ -115,6 +118,33 @@ var kindTests = []struct {
 		change:  [2]string{"a.example.com", "b.example.com"},
 		there:   has[*gatewayv1.BackendTLSPolicy]("default", "p"),
 		changed: where("default", "p", func(p *gatewayv1.BackendTLSPolicy) bool { return p.Spec.Validation.Hostname == "b.example.com" }),
+	},
+	{
+		kind: "IngressClass",
+		text: "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: reached, annotations: {ingressclass.kubernetes.io/is-default-class: 'false'}}\n" +
+			"spec: {controller: example.com/reached}\n",
+		change: [2]string{"'false'", "'true'"},
+		there:  has[*networkingv1.IngressClass]("", "reached"),
+		changed: where("", "reached", func(c *networkingv1.IngressClass) bool {
+			return c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
+		}),
+	},
+	{
+		kind: "Ingress",
+		text: "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i\n  annotations: {kubernetes.io/ingress.class: reached, example.com/note: x, nginx.ingress.kubernetes.io/app-root: /a}\n" +
+			"spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}\n",
+		change: [2]string{"root: /a", "root: /b"},
+		there:  has[*networkingv1.Ingress]("default", "i"),
+		changed: where("default", "i", func(i *networkingv1.Ingress) bool {
+			return maps.Equal(i.Annotations, map[string]string{"kubernetes.io/ingress.class": "reached", "nginx.ingress.kubernetes.io/app-root": "/b"})
+		}),
+	},
+	{
+		kind:    "NamespacedIngress",
+		text:    "apiVersion: flomesh.io/v1alpha1\nkind: NamespacedIngress\nmetadata: {name: own}\nspec: {replicas: 2}\n",
+		change:  [2]string{"replicas: 2", "replicas: 3"},
+		there:   has[*multicluster.NamespacedIngress]("default", "own"),
+		changed: where("default", "own", func(n *multicluster.NamespacedIngress) bool { return n.Spec.Replicas == 3 }),
 	},
 	{
 		kind:    "MeshConfig",

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"fsm/internal/resource"
@@ -18,7 +19,7 @@ func strip(kind resource.Kind, object resource.Object) {
 	object.SetFinalizers(nil)
 	object.SetGenerateName("")
 	object.SetSelfLink("")
-	object.SetAnnotations(ownAnnotations(object.GetAnnotations()))
+	object.SetAnnotations(meaningful(kind, object.GetAnnotations()))
 	// Until it is gone, an object that is being deleted counts like any other.
 	object.SetDeletionTimestamp(nil)
 	object.SetDeletionGracePeriodSeconds(nil)
@@ -27,19 +28,23 @@ func strip(kind resource.Kind, object resource.Object) {
 	})
 }
 
-// ownAnnotations are those of our domain. Above all, the copy of the whole object
-// that "kubectl apply" leaves is none, nor is the time of the last change that
-// EndpointSlices carry.
-func ownAnnotations(all map[string]string) map[string]string {
-	own := maps.Clone(all)
-	maps.DeleteFunc(own, func(key, _ string) bool {
+// meaningful are the annotations that say something to us: those of our domain, and
+// on Ingresses and their classes those of Ingress controllers. Above all, the copy of
+// the whole object that "kubectl apply" leaves is not among them, nor is the time of the
+// last change that EndpointSlices carry.
+func meaningful(kind resource.Kind, all map[string]string) map[string]string {
+	some := maps.Clone(all)
+	maps.DeleteFunc(some, func(key, _ string) bool {
 		domain, _, _ := strings.Cut(key, "/")
+		if kind.Group == networkingv1.GroupName && (strings.HasSuffix(domain, "ingress.kubernetes.io") || key == classAnnotation || key == networkingv1.AnnotationIsDefaultIngressClass) {
+			return false
+		}
 		return domain != "flomesh.io" && !strings.HasSuffix(domain, ".flomesh.io")
 	})
-	if len(own) == 0 {
+	if len(some) == 0 {
 		return nil
 	}
-	return own
+	return some
 }
 
 // Recorded is what a cluster has as the status of an object.

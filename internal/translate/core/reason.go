@@ -13,6 +13,8 @@ const (
 	// ReasonBackendTLSInvalid is a backend whose TLS policy cannot be put to work.
 	// Its requests fail rather than go out unprotected.
 	ReasonBackendTLSInvalid = "backend_tls_invalid"
+	// ReasonTLSRequired is a request in plaintext for a host that has TLS.
+	ReasonTLSRequired = "tls_required"
 	// ReasonNoBackends is a rule that names no backend, or only such of weight 0.
 	ReasonNoBackends = "no_backends"
 	// ReasonUnsupportedFilter is a rule with a filter that this build cannot run.

@@ -25,6 +25,8 @@ type class struct {
 func (f *Frontend) class(r *memo.Recorder, name string) class {
 	c := core.Get[*gatewayv1.GatewayClass](f.src, r, types.NamespacedName{Name: name})
 	switch {
+	case f.config.NoGateways:
+		return class{}
 	case c != nil:
 		return class{exists: true, ours: f.isOurs(c), problem: f.classProblem(r, c)}
 	case f.config.Standalone && slices.Contains(core.BuiltinClasses(), name):
@@ -69,7 +71,7 @@ const parametersUnused = "parametersRef: the content is not used"
 // reportClasses writes the status of our GatewayClasses.
 func (f *Frontend) reportClasses(rep *report.Report) {
 	for _, c := range core.List[*gatewayv1.GatewayClass](f.src) {
-		if !f.isOurs(c) {
+		if !f.isOurs(c) || f.config.NoGateways {
 			continue
 		}
 		key := resource.KeyOf(c)

@@ -18,6 +18,8 @@ type Use struct {
 	// Gateway and Certificate identify the proxy to backends that ask.
 	Gateway     ir.GatewayName
 	Certificate ir.SecretName
+	// Upstream is what the object itself says about its backends.
+	Upstream Upstream
 }
 
 // Traffic is what a route sends.
@@ -107,8 +109,10 @@ func (x *Index) makeBackend(r *memo.Recorder, key backendKey) *Backend {
 	b := &Backend{
 		Backend: &ir.Backend{Name: d.Backend, Origin: d.Origin, Endpoints: d.Endpoints},
 	}
+	b.apply(use.Upstream)
 	switch {
 	case policy == nil:
+		b.secureUpstream(use)
 	case use.Traffic == Raw:
 		b.Name += "+raw"
 	default:

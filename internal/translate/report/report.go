@@ -13,11 +13,15 @@ type Report struct {
 	Classes      map[resource.Key]*gatewayv1.GatewayClassStatus
 	Gateways     map[resource.Key]*gatewayv1.GatewayStatus
 	ListenerSets map[resource.Key]*gatewayv1.ListenerSetStatus
+	Ingresses    map[resource.Key]*IngressStatus
 	// Routes of all kinds.
 	Routes   map[resource.Key]*gatewayv1.RouteStatus
 	Policies map[resource.Key]*gatewayv1.PolicyStatus
 	// Warnings name, for each object, the field and how to mend it.
 	Warnings map[resource.Key][]string
+	// Contested says, for each object, what another one has that it wants; see
+	// [Report.Conflicts].
+	Contested map[resource.Key][]string
 	// Problems are those of the set: objects that were refused, and more warnings.
 	Problems []resource.Problem
 	// Users are, for each Secret and ConfigMap, the listeners that cannot serve
@@ -42,9 +46,11 @@ func New(routes int) *Report {
 		Classes:      map[resource.Key]*gatewayv1.GatewayClassStatus{},
 		Gateways:     map[resource.Key]*gatewayv1.GatewayStatus{},
 		ListenerSets: map[resource.Key]*gatewayv1.ListenerSetStatus{},
+		Ingresses:    map[resource.Key]*IngressStatus{},
 		Routes:       make(map[resource.Key]*gatewayv1.RouteStatus, routes),
 		Policies:     map[resource.Key]*gatewayv1.PolicyStatus{},
 		Warnings:     map[resource.Key][]string{},
+		Contested:    map[resource.Key][]string{},
 		Users:        map[ir.Origin][]Listener{},
 		Attached:     map[resource.Key][]resource.Key{},
 		Orphans:      map[resource.Key]bool{},

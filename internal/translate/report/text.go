@@ -39,6 +39,9 @@ func (r *Report) Entries() []Entry {
 			w.conditions(key, listenerText(l.Name, l.SupportedKinds, l.AttachedRoutes), l.Conditions)
 		}
 	}
+	for key, status := range r.Ingresses {
+		w.conditions(key, status.about(), status.Conditions)
+	}
 	for key, status := range r.Routes {
 		for _, parent := range status.Parents {
 			w.conditions(key, "parent "+refText(parent.ParentRef, key.Namespace), parent.Conditions)
@@ -194,6 +197,6 @@ func (w *writer) sorted() []Entry {
 
 // rank puts parents before what attaches to them.
 func rank(key resource.Key) int {
-	return slices.Index([]string{"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute",
+	return slices.Index([]string{"GatewayClass", "Gateway", "ListenerSet", "IngressClass", "NamespacedIngress", "Ingress", "HTTPRoute", "GRPCRoute",
 		"TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy"}, key.Kind)
 }

@@ -49,6 +49,7 @@ func (c Config) servers() []server {
 		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), c.TLS) }},
 		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), c.TLS) }},
 		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), c.TLS) }},
+		{"tutorial", 19083, func(r *Running, addr string) error { return r.serveHTTP(addr, Tutorial(), c.TLS) }},
 		{"grpcbin", 19000, func(r *Running, addr string) error { return r.serveHello(addr, c.TLS) }},
 		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
 		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
