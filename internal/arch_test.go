@@ -25,6 +25,10 @@ var mayImport = map[string][]string{
 	"api/config/v1alpha2":       {"api/config/v1alpha3", "k8s.io/apimachinery/..."},
 	"api/config/v1alpha3":       {"k8s.io/api/...", "k8s.io/apimachinery/..."},
 	"api/multicluster/v1alpha1": {"k8s.io/api/...", "k8s.io/apimachinery/..."},
+	"api/istio/v1":              {"k8s.io/apimachinery/..."},
+	"api/istio/v1alpha3":        {"api/istio/v1", "k8s.io/apimachinery/..."},
+	"api/istio/v1beta1":         {"api/istio/v1", "k8s.io/apimachinery/..."},
+	"api/policy/v1alpha1":       {"k8s.io/api/...", "k8s.io/apimachinery/..."},
 	"internal/webhook":          with(apiTypes, "api/...", "internal/meshconfig", "golang.org/x/sync/semaphore", "k8s.io/client-go/...", "sigs.k8s.io/json"),
 	"internal/meshconfig":       with(apiTypes, "api/config/v1alpha3", "internal/ir"),
 
@@ -36,7 +40,7 @@ var mayImport = map[string][]string{
 	"internal/source/file": {"internal/resource", "github.com/fsnotify/fsnotify"},
 	"internal/source/kube": with(apiTypes, "api/...", "internal/resource", "k8s.io/client-go/metadata", "k8s.io/client-go/rest", "k8s.io/client-go/tools/cache",
 		"k8s.io/klog/v2", "github.com/go-logr/logr"),
-	"internal/status": with(apiTypes, "internal/resource", "internal/source/kube", "internal/translate/report",
+	"internal/status": with(apiTypes, "api/istio/v1", "api/policy/v1alpha1", "internal/resource", "internal/source/kube", "internal/translate/report",
 		"k8s.io/client-go/rest", "golang.org/x/time/rate"),
 	"internal/servicelb": {"internal/provision", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/..."},
 	"internal/leader": {
@@ -49,12 +53,16 @@ var mayImport = map[string][]string{
 	"internal/translate/policy": with(apiTypes, "internal/ir", "internal/resource", "internal/translate/core", "internal/translate/memo", "internal/translate/report"),
 	"internal/translate/gatewayapi": with(apiTypes, "internal/ir", "internal/resource",
 		"internal/translate/core", "internal/translate/memo", "internal/translate/policy", "internal/translate/report"),
-	"internal/translate/ingress": with(apiTypes, "api/multicluster/v1alpha1", "internal/ir", "internal/resource",
+	"internal/translate/ingress": with(apiTypes, "api/istio/v1", "api/multicluster/v1alpha1", "internal/ir", "internal/resource",
 		"internal/translate/core", "internal/translate/memo", "internal/translate/policy", "internal/translate/report"),
+	"internal/translate/istio": with(apiTypes, "api/istio/v1", "internal/ir", "internal/resource",
+		"internal/translate/core", "internal/translate/memo", "internal/translate/policy", "internal/translate/report"),
+	"internal/translate/access": with(apiTypes, "api/policy/v1alpha1", "internal/ir", "internal/resource",
+		"internal/translate/core", "internal/translate/memo", "internal/translate/report"),
 	"internal/translate": {
 		"internal/ir", "internal/meshconfig", "internal/resource", "internal/translate/core", "internal/translate/policy", "internal/translate/report",
-		"internal/translate/gatewayapi", // one line for each input language
-		"internal/translate/ingress",
+		// One for each input language.
+		"internal/translate/access", "internal/translate/gatewayapi", "internal/translate/ingress", "internal/translate/istio",
 	},
 
 	// Data plane, from the ground up.

@@ -14,6 +14,7 @@ var exampleTests = map[string]string{
 	"quickstart": "internal/cli",
 	"gateway":    "test/behavior",
 	"ingress":    "test/behavior",
+	"istio":      "test/behavior",
 }
 
 // TestExamples: no example is without a test. The packages above look after the

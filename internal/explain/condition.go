@@ -2,7 +2,9 @@ package explain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -35,6 +37,11 @@ func (m *Model) conditions(w *walk) []Condition {
 		for _, g := range resource.List[*gatewayv1.Gateway](m.set) {
 			origins = append(origins, ir.Origin{Kind: "Gateway", Namespace: g.Namespace, Name: g.Name})
 		}
+		for _, key := range slices.SortedFunc(maps.Keys(m.report.Conditions), byName) {
+			if key.Kind == "Gateway" {
+				origins = append(origins, ir.Origin{Kind: key.KindID(), Namespace: key.Namespace, Name: key.Name})
+			}
+		}
 	}
 	for _, o := range origins {
 		n.about(o)
@@ -46,6 +53,8 @@ func (m *Model) conditions(w *walk) []Condition {
 	}
 	return n.all
 }
+
+func byName(a, b resource.Key) int { return strings.Compare(a.String(), b.String()) }
 
 func (n *notes) about(o ir.Origin) {
 	key, r := report.KeyOf(o), n.model.report
@@ -71,6 +80,7 @@ func (n *notes) about(o ir.Origin) {
 			n.conditions(whole, parent.Conditions)
 		}
 	}
+	n.conditions(whole, r.Conditions[key])
 	for _, warning := range r.Warnings[key] {
 		n.add(whole, "warning: %s", warning)
 	}

@@ -3,6 +3,7 @@ package install_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -175,6 +176,48 @@ func TestDefinitions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestIstioDefinitions: those of Istio's kinds are installed where they are absent.
+// Where Istio has installed them they stay as they are, and when FSM goes, too.
+func TestIstioDefinitions(t *testing.T) {
+	l := newLab(t)
+	const name = "virtualservices.networking.istio.io"
+	text, err := os.ReadFile("../../charts/fsm/crds/networking.istio.io_virtualservices.yaml")
+	l.Check(err)
+	theirs := strings.Replace(string(text), "app.kubernetes.io/name: flomesh.io", "app.kubernetes.io/name: istio", 1)
+	if theirs == string(text) {
+		t.Fatal("the definition carries no label of ours")
+	}
+	l.Check(l.Delete(l.Ctx, string(text)))
+	l.Eventually("no definition", func() error {
+		if _, err := l.definitions().Get(l.Ctx, name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("there is one: %v", err)
+		}
+		return nil
+	})
+	l.Lend(theirs)
+	before, err := l.definitions().Get(l.Ctx, name, metav1.GetOptions{})
+	l.Check(err)
+
+	o := l.options("fsm-system", "fsm.fsmController.replicaCount=0")
+	l.Check(l.install(o))
+	if _, err := l.definitions().Get(l.Ctx, "gateways.networking.istio.io", metav1.GetOptions{}); err != nil {
+		t.Errorf("the definition that was absent: %v", err)
+	}
+	l.Check(l.fsm.Uninstall(l.Ctx, install.Removal{Mesh: "fsm", Namespace: o.Namespace, Definitions: true, Say: l.say}))
+	after, err := l.definitions().Get(l.Ctx, name, metav1.GetOptions{})
+	l.Check(err)
+	if after.UID != before.UID || after.Generation != before.Generation || after.Labels["app.kubernetes.io/name"] != "istio" {
+		t.Errorf("the definition of Istio is another one: %+v, was %+v", after.ObjectMeta, before.ObjectMeta)
+	}
+	l.Eventually("the definition of ours goes", func() error {
+		_, err := l.definitions().Get(l.Ctx, "gateways.networking.istio.io", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %v", err)
+	})
 }
 
 func (l *lab) definitions() metadata.ResourceInterface {

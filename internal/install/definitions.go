@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -100,7 +101,8 @@ func (c *Cluster) define(ctx context.Context, say func(string)) error {
 }
 
 // defineOwn installs the definitions of FSM's own kinds, which the chart has. They
-// are part of a version as its program is, so those that are there are replaced.
+// are part of a version as its program is, so those that are there are replaced; but
+// not those of kinds that are Istio's, where Istio has installed them.
 func (c *Cluster) defineOwn(ctx context.Context, from *chart.Chart) error {
 	var texts [][]byte
 	for _, d := range from.CRDObjects() {
@@ -114,9 +116,12 @@ func (c *Cluster) defineOwn(ctx context.Context, from *chart.Chart) error {
 		if err = c.settled(ctx, d); err != nil {
 			return err
 		}
-		if d.theirs == nil {
+		switch {
+		case d.theirs == nil:
 			_, err = c.objects.Resource(definitionKind).Create(ctx, d.ours, metav1.CreateOptions{FieldManager: manager})
-		} else {
+		case foreign(d.theirs):
+			continue
+		default:
 			err = c.replace(ctx, d)
 		}
 		if err == nil {
@@ -128,6 +133,17 @@ func (c *Cluster) defineOwn(ctx context.Context, from *chart.Chart) error {
 	}
 	return nil
 }
+
+// foreign tells that a definition of a group which is not FSM's was installed by
+// somebody else.
+func foreign(o *unstructured.Unstructured) bool {
+	_, group, _ := strings.Cut(o.GetName(), ".")
+	own := group == "flomesh.io" || strings.HasSuffix(group, ".flomesh.io")
+	return !own && o.GetLabels()[ownLabel] != ownValue
+}
+
+// Every definition of the chart carries this label.
+const ownLabel, ownValue = "app.kubernetes.io/name", "flomesh.io"
 
 // undefine deletes the definitions of FSM's own kinds, and with them all objects of
 // these kinds.
@@ -141,7 +157,10 @@ func (c *Cluster) undefine(ctx context.Context) error {
 		if err := yaml.Unmarshal(d.File.Data, &o.Object); err != nil {
 			return fmt.Errorf("read definition: %w", err)
 		}
-		err := c.objects.Resource(definitionKind).Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+		theirs, err := c.objects.Resource(definitionKind).Get(ctx, o.GetName(), metav1.GetOptions{})
+		if err == nil && !foreign(theirs) {
+			err = c.objects.Resource(definitionKind).Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+		}
 		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("delete CustomResourceDefinition %s: %w", o.GetName(), err)
 		}

@@ -258,11 +258,15 @@ func TestIngressRights(t *testing.T) {
 				}
 				return err
 			})
+			if !l.may("patch", "networking.istio.io/gateways/status", "store", "") || !l.may("patch", "networking.istio.io/virtualservices/status", "store", "") {
+				t.Error("may not say what has become of Istio's objects")
+			}
 			l.Check(l.fsm.Switch(l.Ctx, install.Ingress, false, l.options("fsm-system")))
 			if _, err := l.Kube.CoreV1().Services("fsm-system").Get(l.Ctx, "fsm-ingress", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 				t.Errorf("after switching off: %v", err)
 			}
 			for _, right := range []struct{ verb, resource, namespace string }{
+				{"patch", "networking.istio.io/gateways/status", "store"}, {"patch", "networking.istio.io/virtualservices/status", "store"},
 				{"patch", "networking.k8s.io/ingresses/status", "store"}, {"create", "events", "store"}, {"create", "apps/deployments", "fsm-system"}, {"get", "secrets", "store"},
 			} {
 				if l.may(right.verb, right.resource, right.namespace, "") {
@@ -427,7 +431,9 @@ func TestNoMoreRights(t *testing.T) {
 		{"create", "events", "shop", ""}, {"delete", "gateway.networking.k8s.io/gateways", "shop", "gw"},
 		{"create", "secrets", "shop", ""}, {"patch", "secrets", "fsm-system", "fsm-ca-bundle"}, {"delete", "secrets", "fsm-system", "fsm-ca-bundle"},
 		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
-		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
+		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "networking.istio.io/gateways", "shop", "gw"},
+		{"patch", "networking.istio.io/virtualservices", "shop", "v"}, {"delete", "policy.flomesh.io/ingressbackends", "shop", "b"},
+		{"patch", "rbac.authorization.k8s.io/clusterroles", "", ""},
 		{"bind", "rbac.authorization.k8s.io/clusterroles", "", ""}, {"impersonate", "users", "", ""}, {"get", "nodes/proxy", "", ""}, {"patch", "nodes", "", ""},
 		{"patch", "apiextensions.k8s.io/customresourcedefinitions", "", ""}, {"patch", "config.flomesh.io/meshconfigs", "fsm-system", "fsm-mesh-config"},
 		{"update", "admissionregistration.k8s.io/validatingwebhookconfigurations", "", "somebody-else's"},
@@ -444,6 +450,7 @@ func TestNoMoreRights(t *testing.T) {
 		{"delete", "policy/poddisruptionbudgets", "shop", ""}, {"delete", "autoscaling/horizontalpodautoscalers", "shop", ""},
 		{"update", "coordination.k8s.io/leases", "fsm-system", "fsm-controller"},
 		{"update", "gateway.networking.k8s.io/gateways/finalizers", "shop", "gw"},
+		{"patch", "policy.flomesh.io/ingressbackends", "shop", "b"},
 	} {
 		if !l.may(right.verb, right.resource, right.namespace, right.name) {
 			t.Errorf("may not %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)

@@ -155,7 +155,7 @@ func FormatRoute(r *Route) string {
 func (r *Respond) String() string { return strconv.Itoa(int(r.Status)) + " " + r.Reason }
 
 // FormatMatch writes a match on one line: a prefix ends in "/*", an exact path
-// stands alone, a regular expression follows "~".
+// stands alone, a regular expression follows "~", the first bytes of paths "^".
 func FormatMatch(m Match) string {
 	words := []string{}
 	if m.Method != "" {
@@ -166,6 +166,10 @@ func FormatMatch(m Match) string {
 		words = append(words, m.Path.Value)
 	case PathRegex:
 		words = append(words, "~"+m.Path.Value)
+	case PathStart:
+		words = append(words, "^"+m.Path.Value)
+	case PathStartFold:
+		words = append(words, "^(any case)"+m.Path.Value)
 	default:
 		words = append(words, strings.TrimRight(m.Path.Value, "/")+"/*")
 	}

@@ -6,6 +6,9 @@ import "time"
 type Gateway struct {
 	Name   GatewayName
 	Origin Origin
+	// With is another gateway whose proxies serve this one as well: the two share
+	// ports. Empty for a gateway with proxies of its own.
+	With GatewayName
 	// Created decides who keeps a port that several Gateways want: the oldest.
 	Created time.Time
 	// Addresses are the IP addresses that the user asked for; empty means the

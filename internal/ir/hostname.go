@@ -14,6 +14,19 @@ func HostnameCovers(a, b string) bool {
 	return a == "" || a == b || isWildcard(a) && strings.HasSuffix(b, a[1:])
 }
 
+// IntersectHostnames is the hostname that stands for the names of both; ok is false
+// when there are none.
+func IntersectHostnames(a, b string) (hostname string, ok bool) {
+	switch {
+	case HostnameCovers(a, b):
+		return b, true
+	case HostnameCovers(b, a):
+		return a, true
+	default:
+		return "", false
+	}
+}
+
 // CompareHostnames sorts hostnames with fewer names first: exact ones, then
 // wildcards, the longer before the shorter, then any. Of several hostnames that a
 // name matches the first one is the most specific.

@@ -74,7 +74,8 @@ func (o *Origin) UnmarshalText(text []byte) error {
 	}
 	o.Kind = kind
 	rest, o.Part, _ = strings.Cut(rest, " ")
-	if namespace, name, ok := strings.Cut(rest, "/"); ok {
+	// What begins with a slash is the path of a file.
+	if namespace, name, ok := strings.Cut(rest, "/"); ok && namespace != "" {
 		o.Namespace, o.Name = namespace, name
 	} else {
 		o.Name = rest

@@ -50,6 +50,10 @@ const (
 	PathExact  PathKind = "exact"
 	// PathRegex is an RE2 expression that must cover the whole path.
 	PathRegex PathKind = "regex"
+	// PathStart compares the first bytes: "/foo" covers "/foobar" as well.
+	PathStart PathKind = "start"
+	// PathStartFold is PathStart without regard to case.
+	PathStartFold PathKind = "startFold"
 )
 
 // ValueMatch selects header fields or query parameters.

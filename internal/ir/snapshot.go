@@ -7,6 +7,8 @@ type Mesh struct {
 	Backends  map[BackendName]*Backend
 	Endpoints map[EndpointsName]*Endpoints // leaves: an endpoint change shares everything else
 	Secrets   map[SecretName]*Secret
+	// Authorizations of Service ports; no snapshot has them yet.
+	Authorizations map[AuthorizationName]*Authorization
 }
 
 // NewMesh returns a Mesh with no resources.
@@ -17,6 +19,8 @@ func NewMesh() *Mesh {
 		Backends:  map[BackendName]*Backend{},
 		Endpoints: map[EndpointsName]*Endpoints{},
 		Secrets:   map[SecretName]*Secret{},
+
+		Authorizations: map[AuthorizationName]*Authorization{},
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -78,7 +81,7 @@ func (c *controlPlane) ingresses(m *ir.Mesh) []ingressProxies {
 	now := c.configured()
 	var all []ingressProxies
 	if owner, ok := c.ingressOwner(); ok {
-		all = append(all, ingressProxies{c.sharedIngress(owner, &now.Ingress), now.Ingress.Enabled})
+		all = append(all, ingressProxies{c.sharedIngress(owner, &now.Ingress, m), now.Ingress.Enabled})
 	}
 	for _, n := range resource.List[*multicluster.NamespacedIngress](c.source.Set()) {
 		i := c.namespacedIngress(n)
@@ -121,8 +124,9 @@ func (w *workloads) hold(ctx context.Context, owner metav1.OwnerReference, objec
 	return errors.Join(failures...)
 }
 
-// sharedIngress is what the objects are made from that namespaces share.
-func (c *controlPlane) sharedIngress(owner metav1.OwnerReference, config *meshconfig.Ingress) provision.Ingress {
+// sharedIngress is what the objects are made from that namespaces share. The Service
+// also has the ports of other gateways that these proxies serve.
+func (c *controlPlane) sharedIngress(owner metav1.OwnerReference, config *meshconfig.Ingress, m *ir.Mesh) provision.Ingress {
 	p := provision.Defaults()
 	p.Replicas, p.ServiceType, p.LogLevel = config.Replicas, config.Type, strings.ToLower(config.LogLevel.String())
 	i := provision.Ingress{
@@ -137,7 +141,31 @@ func (c *controlPlane) sharedIngress(owner metav1.OwnerReference, config *meshco
 			i.Ports = append(i.Ports, provision.IngressPort{Name: at.name, Port: at.Port, Bind: at.Bind, NodePort: at.NodePort})
 		}
 	}
+	if m != nil {
+		i.Ports = append(i.Ports, guestPorts(m, ir.GatewayName(i.Namespace+"/"+i.Name), i.Ports)...)
+	}
 	return i
+}
+
+// guestPorts are the ports of gateways that another one's proxies serve, but for those
+// that the other has.
+func guestPorts(m *ir.Mesh, host ir.GatewayName, taken []provision.IngressPort) []provision.IngressPort {
+	ports := map[uint16]bool{}
+	for _, g := range m.Gateways {
+		if g.With == host {
+			for _, l := range g.Listeners {
+				ports[l.Port] = true
+			}
+		}
+	}
+	for _, p := range taken {
+		delete(ports, p.Port)
+	}
+	var list []provision.IngressPort
+	for _, port := range slices.Sorted(maps.Keys(ports)) {
+		list = append(list, provision.IngressPort{Name: "tcp-" + strconv.Itoa(int(port)), Port: port, Bind: ir.PodPort(port)})
+	}
+	return list
 }
 
 // namespacedIngress is what those of a namespace are made from.

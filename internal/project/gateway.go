@@ -83,6 +83,10 @@ func (p *ports) add(g *ir.Gateway, l *ir.GatewayListener, address string) {
 		wanted.bind = ir.PodPort(l.Port)
 	}
 	for _, s := range p.sockets {
+		if s.shared(wanted) {
+			p.share(s, l)
+			return
+		}
 		if !s.overlaps(wanted) {
 			continue
 		}
@@ -110,12 +114,14 @@ func isAny(address string) bool {
 	return address == "" || err == nil && ip.IsUnspecified()
 }
 
+const portUnavailable = "PortUnavailable"
+
 // taken is the answer to a listener whose port another Gateway has.
 func (s *socket) taken(l *ir.GatewayListener, holder *ir.Gateway) ir.Failure {
 	return ir.Failure{
 		Resource: string(s.name()),
 		Origins:  []ir.Origin{l.Origin},
-		Reason:   "PortUnavailable",
+		Reason:   portUnavailable,
 		Message: fmt.Sprintf("%s port %d is taken by Gateway %s, which is older or comes first by name; choose another port, or give the Gateways different spec.addresses",
 			s.network, s.own, holder.Name),
 	}
@@ -165,8 +171,13 @@ func (s *socket) listener() *ir.Listener {
 // apart.
 func httpChain(members []*ir.GatewayListener) *ir.Chain {
 	chain := &ir.Chain{Name: "http", Origin: members[0].Origin, HTTP: &ir.HTTPChain{}}
+	hosts := &chain.HTTP.VirtualHosts
 	for _, m := range bySpecificity(members) {
-		chain.HTTP.VirtualHosts = append(chain.HTTP.VirtualHosts, virtualHost(m))
+		if n := len(*hosts); n > 0 && (*hosts)[n-1].Hostname == m.Hostname {
+			(*hosts)[n-1].Hosts = joinHosts((*hosts)[n-1].Hosts, m.Hosts)
+			continue
+		}
+		*hosts = append(*hosts, virtualHost(m))
 	}
 	return chain
 }

@@ -13,7 +13,8 @@ type Node struct {
 	// Name is for logs and reports.
 	Name string
 	Role Role
-	// Gateways that the proxy serves; nil means all.
+	// Gateways that the proxy serves, and those that are served with them; nil means
+	// all.
 	Gateways []ir.GatewayName
 	// Bind are the addresses of Gateways that ask for none. Empty, or an empty
 	// address, means all addresses of the machine.
@@ -159,7 +160,9 @@ func (r reach) backend(name ir.BackendName) {
 func selected(mesh *ir.Mesh, node Node) []*ir.Gateway {
 	gateways := slices.Collect(maps.Values(mesh.Gateways))
 	if node.Gateways != nil {
-		gateways = slices.DeleteFunc(gateways, func(g *ir.Gateway) bool { return !slices.Contains(node.Gateways, g.Name) })
+		gateways = slices.DeleteFunc(gateways, func(g *ir.Gateway) bool {
+			return !slices.Contains(node.Gateways, g.Name) && (g.With == "" || !slices.Contains(node.Gateways, g.With))
+		})
 	}
 	slices.SortFunc(gateways, byAge)
 	return gateways

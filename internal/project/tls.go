@@ -25,12 +25,7 @@ func tlsChains(members []*ir.GatewayListener) []*ir.Chain {
 	return chains
 }
 
-func chainName(kind, serverName string) string {
-	if serverName == "" {
-		serverName = "*"
-	}
-	return kind + "/" + serverName
-}
+func chainName(kind, serverName string) string { return kind + "/" + orAny(serverName) }
 
 func httpsChain(m *ir.GatewayListener, members []*ir.GatewayListener) *ir.Chain {
 	return &ir.Chain{

@@ -39,7 +39,7 @@ type Ingress struct {
 
 // IngressPort is a port of the Service of Ingresses.
 type IngressPort struct {
-	// Name is http or https.
+	// Name is http or https, or that of a port besides.
 	Name string
 	// Port is that of the Service, and Bind that of the pods.
 	Port, Bind uint16

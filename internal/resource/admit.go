@@ -78,6 +78,7 @@ func (k Kind) admit(version string, tree map[string]any) (Object, findings) {
 	// The rest of the metadata is no business of schemas and rules.
 	tree["metadata"] = map[string]any{"name": metadata.Name}
 
+	f.tolerated = early(k, tree)
 	object := k.New()
 	if k.crd != "" {
 		f.custom(k.rules(version), tree, object)

@@ -100,8 +100,12 @@ func listItems(tree map[string]any) (items []any, ok bool) {
 }
 
 func (d *decoding) object(tree map[string]any) {
+	early := modern(tree)
 	h := readHeader(tree)
 	key := h.key()
+	if early != "" {
+		d.warn(key, early)
+	}
 	if h.apiVersion == "" || h.kind == "" {
 		d.refuse(key, "no Kubernetes object: apiVersion and kind are required")
 		return

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
@@ -38,7 +39,6 @@ func TestRefusedIngresses(t *testing.T) {
 		{"no rule", "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {}\n", "one of defaultBackend and rules is required"},
 		{"wildcard in the middle", strings.Replace(ingressPath("{path: /, pathType: Prefix"+toWeb), "a.example", "a.*.example", 1), "spec.rules[0].host"},
 		{"upper case", strings.Replace(ingressPath("{path: /, pathType: Prefix"+toWeb), "a.example", "A.example", 1), "spec.rules[0].host"},
-		{"beta", "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: a}\nspec: {}\n", "v1beta1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,5 +47,35 @@ func TestRefusedIngresses(t *testing.T) {
 				t.Errorf("got %v, problems %v, want one with %q", outline(objects), complaints(problems), test.want)
 			}
 		})
+	}
+}
+
+// TestEarlyIngress: files may have the API versions that are gone from clusters.
+func TestEarlyIngress(t *testing.T) {
+	const text = `
+kind: Ingress
+metadata: {name: i}
+spec:
+  backend: {serviceName: rest, servicePort: http}
+  rules:
+  - http: {paths: [{path: /a, backend: {serviceName: web, servicePort: 80}}, {pathType: Prefix, path: /b, backend: {resource: {kind: A, name: b}}}]}
+`
+	for _, version := range []string{"extensions/v1beta1", "networking.k8s.io/v1beta1"} {
+		objects, problems := Decode("in.yaml", []byte("apiVersion: "+version+text))
+		want := []string{"in.yaml:1 Ingress default/i apiVersion: " + version + " is that of old; read as networking.k8s.io/v1"}
+		if diff := cmp.Diff(want, complaints(problems)); diff != "" || len(objects) != 1 {
+			t.Fatalf("%d objects, problems (-want +got):\n%s", len(objects), diff)
+		}
+		spec := objects[0].(*networkingv1.Ingress).Spec
+		paths := spec.Rules[0].HTTP.Paths
+		if s := paths[0].Backend.Service; s.Name != "web" || s.Port.Number != 80 || *paths[0].PathType != networkingv1.PathTypeImplementationSpecific {
+			t.Errorf("the first path is %+v", paths[0])
+		}
+		if *paths[1].PathType != networkingv1.PathTypePrefix || paths[1].Backend.Resource.Name != "b" {
+			t.Errorf("the second path is %+v", paths[1])
+		}
+		if s := spec.DefaultBackend.Service; s.Name != "rest" || s.Port.Name != "http" {
+			t.Errorf("the default backend is %+v", s)
+		}
 	}
 }

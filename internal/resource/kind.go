@@ -12,7 +12,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	istiov1 "fsm/api/istio/v1"
 	multicluster "fsm/api/multicluster/v1alpha1"
+	policyv1alpha1 "fsm/api/policy/v1alpha1"
 )
 
 // Object is any user object.
@@ -62,6 +64,10 @@ var kinds = []Kind{
 
 	{Name: "NamespacedIngress", Group: multicluster.GroupName, Versions: []string{"v1alpha1"}, crd: "namespacedingresses", object: &multicluster.NamespacedIngress{}},
 	{Name: "MeshConfig", Group: v1alpha3.GroupName, Versions: []string{"v1alpha3", "v1alpha2", "v1alpha1"}, crd: "meshconfigs", object: &v1alpha3.MeshConfig{}},
+	{Name: "IngressBackend", Group: policyv1alpha1.GroupName, Versions: []string{"v1alpha1"}, crd: "ingressbackends", object: &policyv1alpha1.IngressBackend{}},
+
+	{Name: "Gateway", Group: istiov1.GroupName, Versions: []string{"v1", "v1beta1", "v1alpha3"}, crd: "gateways", object: &istiov1.Gateway{}},
+	{Name: "VirtualService", Group: istiov1.GroupName, Versions: []string{"v1", "v1beta1", "v1alpha3"}, crd: "virtualservices", object: &istiov1.VirtualService{}},
 }
 
 // Kinds lists what this build understands.
@@ -70,6 +76,32 @@ func Kinds() []Kind { return append([]Kind(nil), kinds...) }
 // New returns an empty object of the kind.
 func (k Kind) New() Object {
 	return reflect.New(reflect.TypeOf(k.object).Elem()).Interface().(Object)
+}
+
+// ID names the kind among all kinds: by its name alone, or with its group where a
+// kind before it in the list has the same name, "Gateway.networking.istio.io".
+func (k Kind) ID() string { return kindID(k.Group, k.Name) }
+
+func kindID(group, name string) string {
+	for _, k := range kinds {
+		if k.Name == name {
+			if k.Group != group && group != "" {
+				return name + "." + group
+			}
+			break
+		}
+	}
+	return name
+}
+
+// KindByID finds a kind by what ID returns.
+func KindByID(id string) (k Kind, ok bool) {
+	for _, k := range kinds {
+		if k.ID() == id {
+			return k, true
+		}
+	}
+	return Kind{}, false
 }
 
 // newest is what the objects of a set carry as apiVersion and kind.
@@ -110,10 +142,13 @@ func KeyOf(o Object) Key {
 	return Key{Group: k.Group, Kind: k.Name, Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-// String is "Kind namespace/name".
+// KindID is the ID of the key's kind.
+func (k Key) KindID() string { return kindID(k.Group, k.Kind) }
+
+// String is "Kind namespace/name", with the ID of the kind.
 func (k Key) String() string {
 	if k.Namespace == "" {
-		return k.Kind + " " + k.Name
+		return k.KindID() + " " + k.Name
 	}
-	return k.Kind + " " + k.Namespace + "/" + k.Name
+	return k.KindID() + " " + k.Namespace + "/" + k.Name
 }

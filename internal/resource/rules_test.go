@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	istiov1 "fsm/api/istio/v1"
 )
 
 const gatewayGroup = "gateway.networking.k8s.io/"
@@ -263,5 +265,51 @@ func TestGuidePages(t *testing.T) {
 				t.Errorf("got %d objects of %d", len(objects), want)
 			}
 		})
+	}
+}
+
+// TestKindsOfOneName: of two kinds with one name the first in the list has it for
+// itself, and the other shows its group.
+func TestKindsOfOneName(t *testing.T) {
+	objects, problems := Decode("in.yaml", []byte(`
+apiVersion: networking.istio.io/v1beta1
+kind: Gateway
+metadata: {name: a}
+spec: {servers: [{port: {number: 80, name: http}}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: a}
+spec: {gatewayClassName: c, listeners: [{name: http, port: 80, protocol: HTTP}]}
+`))
+	var got []string
+	for _, o := range objects {
+		got = append(got, KeyOf(o).String())
+		kind, _ := KindOf(o)
+		if back, ok := KindByID(kind.ID()); !ok || back.Group != kind.Group {
+			t.Errorf("kind %s leads to %+v", kind.ID(), back)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"Gateway default/a", "Gateway.networking.istio.io default/a"}, got); diff != "" || len(problems) > 0 {
+		t.Errorf("problems %q, objects (-want +got):\n%s", complaints(problems), diff)
+	}
+}
+
+// TestEarlyMatch: the match of a VirtualService may be a mapping, as Istio's
+// documentation once had it.
+func TestEarlyMatch(t *testing.T) {
+	objects, problems := Decode("in.yaml", []byte(`
+apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{match: {uri: {prefix: /a}}}, {match: [{uri: {prefix: /b}}]}]}
+`))
+	want := []string{"in.yaml:2 VirtualService default/a spec.http[0].match: is a list today; the mapping counts as its only item"}
+	if diff := cmp.Diff(want, complaints(problems)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	if len(objects) != 1 || objects[0].(*istiov1.VirtualService).Spec.HTTP[0].Match[0].URI.Prefix != "/a" {
+		t.Errorf("got %v", objects)
 	}
 }

@@ -113,6 +113,8 @@ func (d delivery) Publish(m *ir.Mesh) { d(m) }
 // settings of a control plane in a test.
 type settings struct {
 	proxies func(resource.Key) status.Proxies
+	// config of the translation.
+	config translate.Config
 	// lead runs the writer; nil means always.
 	lead func(context.Context, func(context.Context))
 }
@@ -149,7 +151,7 @@ func (l *lab) start(s settings) (p *plane, stop func()) {
 	reports := &controller.Reports{Publish: p.Publish}
 	loop := &controller.Loop{
 		Sources:    []controller.Source{source},
-		Translator: translate.New(translate.Config{}),
+		Translator: translate.New(s.config),
 		Translated: reports.Translated,
 	}
 	loop.Delivery = delivery(func(m *ir.Mesh) {

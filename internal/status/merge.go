@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	istiov1 "fsm/api/istio/v1"
+	policyv1alpha1 "fsm/api/policy/v1alpha1"
 	"fsm/internal/translate/report"
 )
 
@@ -253,6 +255,14 @@ func (m merger) compare(current, want any) fields {
 	case *gatewayv1.PolicyStatus:
 		if current, ok := current.(*gatewayv1.PolicyStatus); ok {
 			return m.policy(current, want)
+		}
+	case *istiov1.Status:
+		if current, ok := current.(*istiov1.Status); ok {
+			return m.istio(current, want)
+		}
+	case report.Commit:
+		if current, ok := current.(*policyv1alpha1.IngressBackendStatus); ok {
+			return m.commit(current, want)
 		}
 	}
 	return nil

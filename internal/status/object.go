@@ -82,7 +82,7 @@ func (w *Writer) examine(d demand) (t *task, wait time.Duration) {
 
 // write sends a task to the API server.
 func (w *Writer) write(ctx context.Context, t task) error {
-	version, plural, ok := w.options.Source.Version(t.key.Kind)
+	version, plural, ok := w.options.Source.Version(t.key.KindID())
 	if !ok {
 		return nil // the kind is gone, and its objects will be
 	}
@@ -97,13 +97,13 @@ func (w *Writer) write(ctx context.Context, t task) error {
 	if t.key.Namespace != "" {
 		path = append(path, "namespaces", t.key.Namespace)
 	}
-	path = append(path, plural, t.key.Name, "status")
+	path = append(append(path, plural, t.key.Name), subresource(t.key)...)
 	var result metav1.PartialObjectMetadata
 	answer, err := w.client.Patch(types.MergePatchType).AbsPath(path...).Body(patch).Do(ctx).Raw()
 	if err == nil {
 		err = json.Unmarshal(answer, &result)
 	}
-	w.count(t.key.Kind, err)
+	w.count(t.key.KindID(), err)
 	switch {
 	case err == nil:
 		if result.ResourceVersion == t.version {

@@ -16,8 +16,8 @@ import (
 // demand is what an object's status should say.
 type demand struct {
 	key resource.Key
-	// status is a pointer to one of the status types of the Gateway API, or to that of an
-	// Ingress.
+	// status is a pointer to one of the status types of the Gateway API or of Istio, to
+	// that of an Ingress, or a commit.
 	status any
 	// shared is set for statuses that are the report's own: while the pointer is the
 	// same, so is what it says.
@@ -69,6 +69,7 @@ func (w *Writer) demands(rep *report.Report) []demand {
 		all = append(all, demand{key: key, status: s})
 	}
 	all = append(all, w.ingresses(rep)...)
+	all = append(append(all, w.istio(rep)...), commits(rep)...)
 	return append(all, w.leftovers(rep)...)
 }
 

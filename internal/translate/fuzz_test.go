@@ -10,6 +10,8 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
+	istiov1 "fsm/api/istio/v1"
+	policyv1alpha1 "fsm/api/policy/v1alpha1"
 	"fsm/internal/golden"
 	"fsm/internal/ir"
 	"fsm/internal/project"
@@ -63,7 +65,7 @@ func decodeUnchecked(data []byte) *resource.Set {
 			continue
 		}
 		for _, kind := range resource.Kinds() {
-			if kind.Name != head.Kind {
+			if kind.Name != head.Kind || kind.Group != head.GroupVersionKind().Group {
 				continue
 			}
 			o := kind.New()
@@ -109,6 +111,21 @@ func checkComplete(t *testing.T, set *resource.Set, rep *report.Report) {
 	}
 	for _, r := range resource.List[*gatewayv1.UDPRoute](set) {
 		checkRoute(t, ours, rep, resource.KeyOf(r), r.Spec.ParentRefs)
+	}
+	for _, g := range resource.List[*istiov1.Gateway](set) {
+		if key := resource.KeyOf(g); len(rep.Conditions[key]) == 0 {
+			t.Errorf("%s has no conditions", key)
+		}
+	}
+	for _, v := range resource.List[*istiov1.VirtualService](set) {
+		if key := resource.KeyOf(v); len(rep.Conditions[key]) == 0 {
+			t.Errorf("%s has no conditions", key)
+		}
+	}
+	for _, b := range resource.List[*policyv1alpha1.IngressBackend](set) {
+		if key := resource.KeyOf(b); rep.Commits[key].Reason == "" {
+			t.Errorf("%s has no state", key)
+		}
 	}
 }
 

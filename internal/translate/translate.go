@@ -4,9 +4,11 @@ import (
 	"fsm/internal/ir"
 	"fsm/internal/meshconfig"
 	"fsm/internal/resource"
+	"fsm/internal/translate/access"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/gatewayapi"
 	"fsm/internal/translate/ingress"
+	"fsm/internal/translate/istio"
 	"fsm/internal/translate/policy"
 	"fsm/internal/translate/report"
 )
@@ -69,6 +71,8 @@ func New(config Config) *Translator {
 		frontends: []frontend{
 			gatewayapi.New(config, src, policies),
 			ingress.New(config, src, policies),
+			istio.New(config, src, policies),
+			access.New(config, src),
 		},
 	}
 }

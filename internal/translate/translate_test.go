@@ -3,10 +3,12 @@ package translate_test
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	istiov1 "fsm/api/istio/v1"
 	"fsm/internal/golden"
 	"fsm/internal/ir"
 	"fsm/internal/project"
@@ -26,7 +28,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			set := decode(c.Input)
+			set := withFiles(c, decode(c.Input))
 			if configured(c, "unchecked") {
 				set = decodeUnchecked(c.Input)
 			}
@@ -40,10 +42,10 @@ func TestGolden(t *testing.T) {
 				},
 			})
 			snapshot := project.Project(mesh, everything)
-			c.Check(t, *update,
+			c.Check(t, *update, append(formatAuthorizations(mesh),
 				golden.Section{Name: "node", Text: formatSnapshot(t, snapshot)},
 				golden.Section{Name: "conditions", Text: rep.Apply(snapshot.Conflicts).String()},
-			)
+			)...)
 			checkMarshal(t, snapshot)
 		})
 	}
@@ -55,6 +57,35 @@ var everything = project.Node{Name: "test", Role: project.RoleGateway}
 func decode(data []byte) *resource.Set {
 	objects, problems := resource.Decode("input.yaml", data)
 	return resource.NewSet(objects, problems...)
+}
+
+// withFiles adds the files that Gateways name, as a source of files does. The cases
+// have them as sections.
+func withFiles(c *golden.Case, set *resource.Set) *resource.Set {
+	var files []resource.Object
+	for _, gateway := range resource.List[*istiov1.Gateway](set) {
+		for _, path := range resource.FilesOf(gateway) {
+			text, ok := c.Section(path)
+			problem := ""
+			if !ok {
+				problem = "cannot be read: no such file or directory"
+			}
+			files = append(files, resource.NewFile(path, []byte(text), problem))
+		}
+	}
+	return resource.Union(set, resource.NewSet(files))
+}
+
+// formatAuthorizations is a section of its own where there are any.
+func formatAuthorizations(mesh *ir.Mesh) []golden.Section {
+	if len(mesh.Authorizations) == 0 {
+		return nil
+	}
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(mesh.Authorizations)) {
+		text += ir.FormatAuthorization(mesh.Authorizations[name]) + "\n"
+	}
+	return []golden.Section{{Name: "authorizations", Text: text}}
 }
 
 func configured(c *golden.Case, setting string) bool {

@@ -25,8 +25,10 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// pageRoots are the directories of pages: examples/gateway and examples/ingress.
-func pageRoots() []string { return []string{"../../examples/gateway", "../../examples/ingress"} }
+// pageRoots are the directories of pages.
+func pageRoots() []string {
+	return []string{"../../examples/gateway", "../../examples/ingress", "../../examples/istio"}
+}
 
 // TestPages runs the scripts of the pages in all of them, and makes sure
 // that every manifest there has been used by one.

@@ -17,9 +17,12 @@ import (
 	"fsm/internal/translate"
 )
 
-// loopback is the address that manifests name; each script has its own in its
-// place.
-const loopback = "127.0.0.1"
+// loopback is the address that manifests name, and temporary the directory; each
+// script has its own in their place.
+const (
+	loopback  = "127.0.0.1"
+	temporary = "/tmp/"
+)
 
 var manifestExtensions = []string{".yaml", ".yml", ".json"}
 
@@ -38,6 +41,7 @@ func (s *script) write(name string, data []byte) error {
 	}
 	// The source skips names that begin with a dot.
 	draft := filepath.Join(filepath.Dir(target), "."+filepath.Base(target))
+	data = bytes.ReplaceAll(data, []byte(temporary), []byte(s.work+"/"))
 	if err := os.WriteFile(draft, bytes.ReplaceAll(data, []byte(loopback), []byte(s.ip)), 0o644); err != nil {
 		return err
 	}

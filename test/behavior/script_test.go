@@ -169,7 +169,8 @@ func missing(tb testing.TB, what string) {
 func shell(ts *testscript.TestScript, neg bool, args []string) {
 	s := stateOf(ts)
 	need(s.tb, args[0])
-	cmd := exec.Command("sh", "-c", s.securedLine(args[0]))
+	line := strings.ReplaceAll(s.securedLine(args[0]), temporary, s.work+"/")
+	cmd := exec.Command("sh", "-c", line)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{
 		"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + ts.Getenv("WORK"),

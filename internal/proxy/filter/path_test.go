@@ -23,6 +23,12 @@ func TestPrefix(t *testing.T) {
 		{"/foo", "/foo", "/", "/"},
 		{"/foo//bar", "/foo", "/", "//bar"},
 		{"/foo/a%2Fb", "/foo", "/x%20y", "/x%20y/a%2Fb"},
+		// Prefixes that were compared byte by byte may end anywhere.
+		{"/foo/bar", "/foo/", "/xyz/", "/xyz/bar"},
+		{"/foo/bar", "/foo/", "/", "/bar"},
+		{"/foo/", "/foo/", "/xyz/", "/xyz/"},
+		{"/foobar", "/foo", "/xyz", "/xyzbar"},
+		{"/foobar", "/foo", "/", "/bar"},
 		{"/", "", "/xyz", "/xyz/"},
 		{"/bar", "", "/xyz", "/xyz/bar"},
 	} {
@@ -32,6 +38,30 @@ func TestPrefix(t *testing.T) {
 		answer(t, list, x)
 		if got, want := url(&x.Request), "a"+c.want+"?"+c.path; got != want {
 			t.Errorf("%s with prefix %q replaced by %q: got %s, want %s", c.path, c.prefix, c.value, got, want)
+		}
+	}
+}
+
+// TestPrefixDoesNotClimb: what is left of a segment must not become a dot segment, alone
+// or together with the new prefix.
+func TestPrefixDoesNotClimb(t *testing.T) {
+	for _, c := range []struct {
+		path, prefix, value string
+		refused             bool
+	}{
+		{"/foo../secret", "/foo", "/", true},
+		{"/foo%2e%2E/secret", "/foo", "/", true},
+		{"/foo../secret", "/foo", "/public/", true},
+		{"/foo./secret", "/foo", "/public/.", true},
+		{"/foo.../secret", "/foo", "/", false},
+		{"/foo..bar", "/foo", "/", false},
+		{"/foo../secret", "/foo", "/public", false}, // "/public../secret"
+	} {
+		x := exchange("GET a" + c.path)
+		x.Prefix = len(c.prefix)
+		status, _ := answer(t, compile(t, nil, &ir.Rewrite{Path: &ir.PathRewrite{Kind: ir.ReplacePrefix, Value: c.value}}), x)
+		if refused := status == 400; refused != c.refused {
+			t.Errorf("%s with prefix %q replaced by %q: status %d, path %s", c.path, c.prefix, c.value, status, x.Request.Path)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (f *rewrite) Request(x *message.Exchange) error {
 		return nil
 	}
 	path, query := f.path.apply(x)
-	if f.path.substitution != nil && climbs(path) && !climbs(x.Request.Path) {
+	if f.path.full == nil && climbs(path) && !climbs(x.Request.Path) {
 		return errUnsafe
 	}
 	x.Request.Path, x.Request.Query = path, query
@@ -45,8 +45,9 @@ func (f *rewrite) Response(*message.Exchange) {}
 // pathRewrite is a compiled ir.PathRewrite.
 type pathRewrite struct {
 	full []byte // nil for the others
-	// prefix is the new prefix without a trailing slash.
+	// prefix is the new prefix without a trailing slash; slash says that it had one.
 	prefix []byte
+	slash  bool
 	// substitution is nil for a prefix.
 	substitution *substitution
 }
@@ -65,12 +66,14 @@ func newPathRewrite(p *ir.PathRewrite) (*pathRewrite, error) {
 		s, err := newSubstitution(p)
 		return &pathRewrite{substitution: s}, err
 	}
-	return &pathRewrite{prefix: []byte(strings.TrimRight(p.Value, "/"))}, nil
+	return &pathRewrite{prefix: []byte(strings.TrimRight(p.Value, "/")), slash: strings.HasSuffix(p.Value, "/")}, nil
 }
 
 // apply makes the new path and query. The table of the Gateway API's
 // ReplacePrefixMatch decides the corner cases of prefixes: a path is never empty,
-// and a slash that separates the prefix from the rest belongs to the rest.
+// and a slash that separates the prefix from the rest belongs to the rest. A prefix
+// that was compared byte by byte may have taken that slash along; then the new prefix
+// brings it back.
 func (p *pathRewrite) apply(x *message.Exchange) (path, query []byte) {
 	switch {
 	case p.full != nil:
@@ -78,8 +81,13 @@ func (p *pathRewrite) apply(x *message.Exchange) (path, query []byte) {
 	case p.substitution != nil:
 		return p.substitution.apply(x)
 	}
-	rest := x.Request.Path[min(x.Prefix, len(x.Request.Path)):]
+	matched := min(x.Prefix, len(x.Request.Path))
+	rest := x.Request.Path[matched:]
 	path = append(x.Scratch(), p.prefix...)
+	took := matched > 0 && x.Request.Path[matched-1] == '/'
+	if p.slash && (took || len(rest) > 0 && rest[0] != '/') {
+		path = append(path, '/')
+	}
 	path = append(path, rest...)
 	if len(path) == 0 || path[0] != '/' {
 		path = append(path[:0], '/')

@@ -138,8 +138,8 @@ func (s *substitution) appendTo(b []byte, at []int, n int) []byte {
 }
 
 // climbs reports whether a path has a dot segment, in whichever way it is
-// written. Listeners refuse them; a group that is put in another place may make
-// one out of harmless parts.
+// written. Listeners refuse them; a group that is put in another place, or a prefix
+// that ends within a segment, may make one out of harmless parts.
 func climbs(path []byte) bool {
 	for segment := range bytes.SplitSeq(path, slash) {
 		if dots(segment) {

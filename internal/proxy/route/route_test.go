@@ -42,6 +42,9 @@ func prefix(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.Pat
 func exact(p string) ir.Match  { return ir.Match{Path: ir.PathMatch{Kind: ir.PathExact, Value: p}} }
 func regex(p string) ir.Match  { return ir.Match{Path: ir.PathMatch{Kind: ir.PathRegex, Value: p}} }
 
+func start(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.PathStart, Value: p}} }
+func fold(p string) ir.Match  { return ir.Match{Path: ir.PathMatch{Kind: ir.PathStartFold, Value: p}} }
+
 func TestPathKinds(t *testing.T) {
 	for _, c := range []struct {
 		match  ir.Match
@@ -54,6 +57,8 @@ func TestPathKinds(t *testing.T) {
 		{prefix("/a%2Fb"), "/a%2Fb/c", 6}, {prefix("/a%2Fb"), "/a/b", -1}, {prefix("/"), "*", -1},
 		{exact("/foo"), "/foo", 4}, {exact("/foo"), "/foo/", -1}, {exact("/foo/"), "/foo", -1}, {exact("*"), "*", 1},
 		{regex("/[a-z]+"), "/abc", 4}, {regex("/[a-z]+"), "/abc1", -1}, {regex("/[a-z]+"), "x/abc", -1}, {regex("/a|/b"), "/bc", -1},
+		{start("/foo"), "/foobar", 4}, {start("/foo/"), "/foo/bar", 5}, {start("/foo/"), "/foo", -1}, {start("/foo"), "/Foo", -1}, {start("/foo"), "/fo", -1},
+		{fold("/Foo"), "/fOObar", 4}, {fold("/Foo"), "/fo", -1}, {fold("/"), "*", -1},
 		{ir.Match{}, "/anything", 0},
 	} {
 		i, n := table(t, c.match).Match(request("GET", c.path))
@@ -119,6 +124,12 @@ func TestPredicates(t *testing.T) {
 // TestOrder: the table's order decides, whichever index finds a route.
 func TestOrder(t *testing.T) {
 	tab := table(t, exact("/a/b"), prefix("/a/b/c"), prefix("/a/b"), regex("/a/.*"), prefix("/a"), exact("/a"), prefix("/"))
+	starts := table(t, start("/ab"), prefix("/a"), start("/a"), regex("/abc|/b"), start("/"))
+	for path, want := range map[string]int{"/abc": 0, "/a/b": 1, "/a": 1, "/ac": 2, "/b": 3, "/c": 4} {
+		if i, _ := starts.Match(request("GET", path)); i != want {
+			t.Errorf("%s: got route %d, want %d", path, i, want)
+		}
+	}
 	for path, want := range map[string]int{"/a/b": 0, "/a/b/c": 1, "/a/b/c/d": 1, "/a/b/x": 2, "/a/x": 3, "/a": 4, "/ab": 6, "/": 6} {
 		if i, _ := tab.Match(request("GET", path)); i != want {
 			t.Errorf("%s: got route %d, want %d", path, i, want)
@@ -146,6 +157,7 @@ func TestHosts(t *testing.T) {
 // FuzzTable compares the index with looking at one route after the other.
 func FuzzTable(f *testing.F) {
 	f.Add("p/a\np/a/b\ne/a/b\nr/a.*\np/", "GET /a/b/c?x=1\nGET /ab\nGET /")
+	f.Add("s/ab\np/a\nf/A\nr/abc\ns/", "GET /abc\nGET /aB\nGET /a\nGET /c")
 	f.Add("mGET p/\nhX=1 p/a\nqx=1 p/a", "GET /a?x=1 X: 1\nPOST /a")
 	f.Fuzz(func(t *testing.T, tableText, requests string) {
 		var routes []*ir.Route
@@ -176,7 +188,8 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// parseMatch reads "mGET hX=1 qa=b p/prefix", "e/exact" or "r/regex".
+// parseMatch reads "mGET hX=1 qa=b p/prefix", "e/exact", "s/start", "f/start" without
+// regard to case, or "r/regex".
 func parseMatch(line string) ir.Match {
 	var m ir.Match
 	for word := range strings.FieldsSeq(line) {
@@ -192,6 +205,10 @@ func parseMatch(line string) ir.Match {
 			m.Path = ir.PathMatch{Kind: ir.PathPrefix, Value: "/" + strings.TrimLeft(word[1:], "/")}
 		case 'e':
 			m.Path = ir.PathMatch{Kind: ir.PathExact, Value: word[1:]}
+		case 's':
+			m.Path = ir.PathMatch{Kind: ir.PathStart, Value: word[1:]}
+		case 'f':
+			m.Path = ir.PathMatch{Kind: ir.PathStartFold, Value: word[1:]}
 		case 'r':
 			m.Path = ir.PathMatch{Kind: ir.PathRegex, Value: word[1:]}
 		}
@@ -232,4 +249,15 @@ func BenchmarkMatch(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestAllocStarts: paths that are compared byte by byte cost no allocation.
+func TestAllocStarts(t *testing.T) {
+	tab := table(t, start("/a/"), fold("/B"))
+	for _, path := range []string{"/a/x", "/bx", "/c"} {
+		r := request("GET", path)
+		if n := testing.AllocsPerRun(100, func() { tab.Match(r) }); n != 0 {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"regexp"
@@ -15,6 +16,7 @@ type Table struct {
 	routes   []predicates
 	exact    map[string][]int32
 	prefixes prefixTree
+	starts   []int32
 	regexes  []int32
 }
 
@@ -29,6 +31,7 @@ type predicates struct {
 type pathPredicate struct {
 	kind  ir.PathKind
 	value string // a prefix without its trailing slash
+	fold  []byte // value, for comparisons without regard to case
 	regex *regexp.Regexp
 }
 
@@ -46,6 +49,8 @@ func Compile(routes []*ir.Route) (*Table, error) {
 			t.exact[p.path.value] = append(t.exact[p.path.value], int32(i))
 		case ir.PathRegex:
 			t.regexes = append(t.regexes, int32(i))
+		case ir.PathStart, ir.PathStartFold:
+			t.starts = append(t.starts, int32(i))
 		default:
 			t.prefixes.add(p.path.value, int32(i))
 		}
@@ -58,7 +63,9 @@ func compilePredicates(m *ir.Match) (predicates, error) {
 	p := predicates{method: m.Method, path: pathPredicate{kind: m.Path.Kind, value: m.Path.Value}}
 	var err error
 	switch m.Path.Kind {
-	case ir.PathExact:
+	case ir.PathExact, ir.PathStart:
+	case ir.PathStartFold:
+		p.path.fold = []byte(m.Path.Value)
 	case ir.PathRegex:
 		if p.path.regex, err = compileRegex(m.Path.Value); err != nil {
 			return p, fmt.Errorf("path: %w", err)
@@ -117,6 +124,15 @@ func (t *Table) Match(r *message.Request) (index, prefix int) {
 			if i := t.first(n.routes, best, r); i < best {
 				best, prefix = i, n.length
 			}
+		}
+	}
+	for _, i := range t.starts {
+		if i >= best {
+			break
+		}
+		if p := &t.routes[i]; p.path.match(r.Path) && p.match(r) {
+			best, prefix = i, len(p.path.value)
+			break
 		}
 	}
 	for _, i := range t.regexes {
@@ -194,6 +210,10 @@ func (p *pathPredicate) match(path []byte) bool {
 		return string(path) == p.value
 	case ir.PathRegex:
 		return p.regex.Match(path)
+	case ir.PathStart:
+		return len(path) >= len(p.value) && string(path[:len(p.value)]) == p.value
+	case ir.PathStartFold:
+		return len(path) >= len(p.value) && bytes.EqualFold(path[:len(p.value)], p.fold)
 	}
 	n := len(p.value)
 	return path[0] == '/' && len(path) >= n && string(path[:n]) == p.value && (len(path) == n || path[n] == '/')

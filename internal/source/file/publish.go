@@ -17,6 +17,7 @@ func (s *Source) publish() {
 		*o.object = succeed(s.objects[key], *o.object)
 		objects[key] = *o.object
 	}
+	s.readNamed(objects)
 	if old := s.Set(); old != nil && sameObjects(s.objects, objects) && slices.Equal(old.Problems(), problems) {
 		return
 	}

@@ -33,6 +33,8 @@ type Source struct {
 	files []*file
 	// notices are problems that belong to no file.
 	notices []resource.Problem
+	// named are the files that objects name, by path.
+	named map[string]*resource.File
 	// objects are those in the set.
 	objects map[resource.Key]resource.Object
 }
@@ -120,7 +122,7 @@ func (s *Source) refresh(w *watch) error {
 		}
 	}
 	notices := slices.Concat(w.problems(), listed.problems)
-	if s.Set() == nil || !slices.Equal(files, s.files) || !slices.Equal(notices, s.notices) {
+	if s.Set() == nil || !slices.Equal(files, s.files) || !slices.Equal(notices, s.notices) || s.namedChanged() {
 		decode(files)
 		for _, f := range files {
 			f.keep(previous[f.path])
@@ -139,6 +141,9 @@ func (s *Source) list(w *watch) *listing {
 		l := newListing(s.paths, s.files)
 		for _, path := range s.paths {
 			l.add(path)
+		}
+		for path := range s.named {
+			l.follow(path)
 		}
 		if !w.follow(l) {
 			return l

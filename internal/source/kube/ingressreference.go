@@ -6,6 +6,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	istiov1 "fsm/api/istio/v1"
 	"fsm/internal/resource"
 )
 
@@ -31,16 +32,16 @@ const ingressHeaders = "nginx.ingress.kubernetes.io/custom-headers"
 
 // ingresses finds what Ingresses of our classes refer to.
 func (r references) ingresses() {
-	var classes []string
-	byDefault := false
-	for _, c := range resource.List[*networkingv1.IngressClass](r.set) {
-		if c.Spec.Controller == ingressController {
-			classes = append(classes, c.Name)
-			byDefault = byDefault || c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
-		}
+	classes, byDefault := r.ingressClasses()
+	if len(classes) > 0 {
+		r.istio()
 	}
 	for _, o := range resource.List[*networkingv1.Ingress](r.set) {
 		name, named := o.Annotations[classAnnotation]
+		if named && name == istiov1.IngressClass && len(classes) > 0 && !slices.Contains(classes, name) {
+			r.istioIngress(o)
+			continue
+		}
 		if !named && o.Spec.IngressClassName != nil {
 			name, named = *o.Spec.IngressClassName, true
 		}
@@ -48,6 +49,18 @@ func (r references) ingresses() {
 			r.ingress(o)
 		}
 	}
+}
+
+// ingressClasses are the names of our classes; byDefault says that one of them is for
+// Ingresses that name none.
+func (r references) ingressClasses() (names []string, byDefault bool) {
+	for _, c := range resource.List[*networkingv1.IngressClass](r.set) {
+		if c.Spec.Controller == ingressController {
+			names = append(names, c.Name)
+			byDefault = byDefault || c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
+		}
+	}
+	return names, byDefault
 }
 
 func (r references) ingress(o *networkingv1.Ingress) {

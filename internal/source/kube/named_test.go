@@ -184,6 +184,7 @@ rules:
 - {apiGroups: [networking.k8s.io], resources: [ingressclasses, ingresses], verbs: [list, watch]}
 - {apiGroups: [config.flomesh.io], resources: [meshconfigs], verbs: [list, watch]}
 - {apiGroups: [flomesh.io], resources: [namespacedingresses], verbs: [list, watch]}
+- {apiGroups: [networking.istio.io, policy.flomesh.io], resources: ["*"], verbs: [list, watch]}
 - {apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -68,10 +68,7 @@ func TestReferences(t *testing.T) {
 			"spec: {from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: " + from + "}], to: [{group: '', kind: " + to + "}]}\n---\n"
 	}
 	const plain = "  listeners: [{name: x, port: 80, protocol: HTTP}]"
-	tests := []struct {
-		name, objects string
-		want          []string
-	}{
+	checkReferences(t, []referenceCase{
 		{
 			"an Ingress",
 			ingressClass + ingress("ingressClassName: pipy") + grantToIngress,
@@ -111,7 +108,18 @@ func TestReferences(t *testing.T) {
 				"  targetRefs: [{group: '', kind: Service, name: s}]\n  validation: {hostname: x.example.com, caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}\n",
 			[]string{"ConfigMap a/ca"},
 		},
-	}
+	})
+}
+
+type referenceCase struct {
+	name, objects string
+	want          []string
+}
+
+// checkReferences compares what is found with what is wanted, besides the parameters of
+// the class.
+func checkReferences(t *testing.T, tests []referenceCase) {
+	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			objects, problems := resource.Decode("test.yaml", []byte(classes+test.objects))

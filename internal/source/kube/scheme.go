@@ -15,7 +15,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	istiov1 "fsm/api/istio/v1"
 	multicluster "fsm/api/multicluster/v1alpha1"
+	policyv1alpha1 "fsm/api/policy/v1alpha1"
 	"fsm/internal/resource"
 )
 
@@ -23,7 +25,10 @@ import (
 // the type of its newest one, as package resource has it.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, gatewayv1.Install, v1alpha3.AddToScheme, multicluster.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, gatewayv1.Install,
+		v1alpha3.AddToScheme, multicluster.AddToScheme, istiov1.AddToScheme, policyv1alpha1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make scheme: %w", err)
 		}

@@ -35,7 +35,7 @@ type Source struct {
 	options     Options
 	log         *slog.Logger
 	server      *server
-	stores      map[string]*store // by name of the kind; all kinds are in it
+	stores      map[string]*store // by ID of the kind; all kinds are in it
 	definitions *definitions
 
 	// events has an element after something happened that has to be looked at, and
@@ -88,7 +88,7 @@ func newSource(o Options, server *server) *Source {
 	for _, kind := range resource.Kinds() {
 		st := newStore(kind)
 		st.objectsChanged, st.statusChanged = s.wake, func() { signal(s.statuses) }
-		s.stores[kind.Name] = st
+		s.stores[kind.ID()] = st
 	}
 	return s
 }
@@ -113,7 +113,7 @@ func (s *Source) StatusChanged() <-chan struct{} { return s.statuses }
 // Recorded returns the status that the cluster has for an object; ok is false when
 // the object is not there.
 func (s *Source) Recorded(key resource.Key) (r Recorded, ok bool) {
-	st := s.stores[key.Kind]
+	st := s.stores[key.KindID()]
 	if st == nil || st.kind.Group != key.Group {
 		return Recorded{}, false
 	}
@@ -128,7 +128,7 @@ func (s *Source) Keys(kind string) []resource.Key {
 	}
 	var keys []resource.Key
 	for _, name := range st.names() {
-		keys = append(keys, resource.Key{Group: st.kind.Group, Kind: kind, Namespace: name.Namespace, Name: name.Name})
+		keys = append(keys, resource.Key{Group: st.kind.Group, Kind: st.kind.Name, Namespace: name.Namespace, Name: name.Name})
 	}
 	return keys
 }
@@ -249,7 +249,7 @@ func (s *Source) discover(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w := s.kinds[kind.Name]
+		w := s.kinds[kind.ID()]
 		switch {
 		case served && (w == nil || w.place != at):
 			if err := s.watchKind(ctx, kind, at); err != nil {
@@ -257,8 +257,8 @@ func (s *Source) discover(ctx context.Context) error {
 			}
 		case !served && w != nil && s.definitions.lacks(w.place.plural, kind.Group):
 			s.log.Info("kind is no longer served", "kind", kind.Name)
-			delete(s.kinds, kind.Name)
-			s.stores[kind.Name].serve(place{})
+			delete(s.kinds, kind.ID())
+			s.stores[kind.ID()].serve(place{})
 			w.stop()
 			w.feed.empty()
 		}
@@ -269,8 +269,8 @@ func (s *Source) discover(ctx context.Context) error {
 // watchKind begins to watch a kind, in place of an older watch of another version
 // if there is one. What that one read stays until the new one has read it again.
 func (s *Source) watchKind(ctx context.Context, kind resource.Kind, at place) error {
-	st := s.stores[kind.Name]
-	if old := s.kinds[kind.Name]; old != nil {
+	st := s.stores[kind.ID()]
+	if old := s.kinds[kind.ID()]; old != nil {
 		old.stop()
 		old.feed.close()
 		s.log.Info("kind is served in another version", "kind", kind.Name, "version", at.version)
@@ -280,7 +280,7 @@ func (s *Source) watchKind(ctx context.Context, kind resource.Kind, at place) er
 	if err != nil {
 		return err
 	}
-	s.kinds[kind.Name] = w
+	s.kinds[kind.ID()] = w
 	return nil
 }
 
@@ -292,7 +292,7 @@ func (s *Source) assemble(ctx context.Context) bool {
 	var parts []*resource.Set
 	for _, kind := range resource.Kinds() {
 		if _, named := namedPlaces[kind.Name]; !named {
-			parts = append(parts, s.stores[kind.Name].objects())
+			parts = append(parts, s.stores[kind.ID()].objects())
 		}
 	}
 	wanted := findReferences(resource.Union(parts...), s.options.ControllerName)

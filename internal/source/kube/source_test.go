@@ -12,7 +12,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	istiov1 "fsm/api/istio/v1"
 	multicluster "fsm/api/multicluster/v1alpha1"
+	policyv1alpha1 "fsm/api/policy/v1alpha1"
 	"fsm/internal/resource"
 	"fsm/internal/source/kube"
 )
@@ -153,6 +155,28 @@ var kindTests = []struct {
 		there:   has[*v1alpha3.MeshConfig]("default", "c"),
 		changed: where("default", "c", func(c *v1alpha3.MeshConfig) bool { return c.Spec.Image.Tag == "b" }),
 	},
+	{
+		kind: "IngressBackend",
+		text: "apiVersion: policy.flomesh.io/v1alpha1\nkind: IngressBackend\nmetadata: {name: b}\n" +
+			"spec: {backends: [{name: web, port: {number: 80, protocol: http}}], sources: [{kind: IPRange, name: 10.0.0.0/8}]}\n",
+		change:  [2]string{"10.0.0.0/8", "10.0.0.0/9"},
+		there:   has[*policyv1alpha1.IngressBackend]("default", "b"),
+		changed: where("default", "b", func(b *policyv1alpha1.IngressBackend) bool { return b.Spec.Sources[0].Name == "10.0.0.0/9" }),
+	},
+	{
+		kind:    "Gateway.networking.istio.io",
+		text:    "apiVersion: networking.istio.io/v1alpha3\nkind: Gateway\nmetadata: {name: gw}\nspec: {servers: [{port: {number: 80, name: http}}]}\n",
+		change:  [2]string{"number: 80", "number: 81"},
+		there:   has[*istiov1.Gateway]("default", "gw"),
+		changed: where("default", "gw", func(g *istiov1.Gateway) bool { return g.Spec.Servers[0].Port.Number == 81 }),
+	},
+	{
+		kind:    "VirtualService",
+		text:    "apiVersion: networking.istio.io/v1beta1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [a.example.com], http: [{timeout: 1s}]}\n",
+		change:  [2]string{"1s", "2s"},
+		there:   has[*istiov1.VirtualService]("default", "v"),
+		changed: where("default", "v", func(v *istiov1.VirtualService) bool { return v.Spec.HTTP[0].Timeout == "2s" }),
+	},
 }
 
 // where holds when an object is there and looks as it should.
@@ -190,8 +214,8 @@ func TestEveryKindReachesTheSet(t *testing.T) {
 		})
 	}
 	for _, kind := range resource.Kinds() {
-		if !tested[kind.Name] {
-			t.Errorf("there is no test for %s", kind.Name)
+		if !tested[kind.ID()] {
+			t.Errorf("there is no test for %s", kind.ID())
 		}
 	}
 }

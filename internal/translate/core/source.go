@@ -27,6 +27,9 @@ type Source struct {
 	endpoints  *memo.Table[Address, *Endpoints]
 	keyPairs   *memo.Table[types.NamespacedName, *Material]
 	bundles    *memo.Table[resource.Key, *Material]
+
+	fileKeyPairs *memo.Table[KeyPaths, *Material]
+	fileBundles  *memo.Table[string, *Material]
 }
 
 // NewSource returns a Source without objects.
@@ -40,6 +43,8 @@ func NewSource(config Config) *Source {
 	s.endpoints = memo.NewTable(s.clock, s.makeEndpoints)
 	s.keyPairs = memo.NewTable(s.clock, s.makeKeyPair)
 	s.bundles = memo.NewTable(s.clock, s.makeBundle)
+	s.fileKeyPairs = memo.NewTable(s.clock, s.makeFileKeyPair)
+	s.fileBundles = memo.NewTable(s.clock, s.makeFileBundle)
 	return s
 }
 

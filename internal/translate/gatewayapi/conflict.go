@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/internal/ir"
 	"fsm/internal/translate/report"
 )
 
@@ -146,6 +147,6 @@ func overlap(a, b *listenerSpec) bool {
 	if fa != encrypted || fb != encrypted || a.Port != b.Port {
 		return false
 	}
-	_, ok := intersect(hostnameOf(a.Hostname), hostnameOf(b.Hostname))
+	_, ok := ir.IntersectHostnames(hostnameOf(a.Hostname), hostnameOf(b.Hostname))
 	return ok
 }

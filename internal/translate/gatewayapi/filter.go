@@ -65,10 +65,10 @@ func filterFault(format string, args ...any) *fault {
 func (c *compiler) filter(f gatewayv1.HTTPRouteFilter, matches []ir.Match) (ir.Filter, *fault) {
 	switch {
 	case f.Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
-		change, fault := requestHeaders(f.RequestHeaderModifier)
+		change, fault := headerChange(f.RequestHeaderModifier, true)
 		return (*ir.RequestHeaders)(&change), fault
 	case f.Type == gatewayv1.HTTPRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
-		change, fault := headerChange(f.ResponseHeaderModifier)
+		change, fault := headerChange(f.ResponseHeaderModifier, false)
 		return (*ir.ResponseHeaders)(&change), fault
 	case f.Type == gatewayv1.HTTPRouteFilterURLRewrite && f.URLRewrite != nil:
 		return rewrite(f.URLRewrite, matches)
@@ -95,105 +95,25 @@ func extensionRef(ref *gatewayv1.LocalObjectReference) *fault {
 	return &fault{gatewayv1.RouteReasonInvalidKind, core.ReasonUnsupportedFilter, "extensionRef: " + kind + " is not a filter"}
 }
 
-// framing are header fields that say where messages begin and end. They belong
-// to the proxy's own connections; a user who could change them could smuggle
-// requests.
-var framing = []string{
-	"connection", "content-length", "expect", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade",
-}
-
-// requestHeaders is headerChange for requests, which have exactly one Host: it can
-// be set to another value and nothing else.
-func requestHeaders(h *gatewayv1.HTTPHeaderFilter) (ir.HeaderChange, *fault) {
-	change, f := headerChange(h)
-	host := func(h ir.HeaderField) bool { return strings.EqualFold(h.Name, "host") }
-	if f == nil && (slices.ContainsFunc(change.Add, host) || containsFold(change.Remove, "host")) {
-		f = filterFault("header Host can be set, not added or removed")
-	}
-	return change, f
-}
-
-func headerChange(h *gatewayv1.HTTPHeaderFilter) (ir.HeaderChange, *fault) {
-	var change ir.HeaderChange
-	used := map[string]string{}
-	use := func(action, name string) *fault {
-		key := strings.ToLower(name)
-		switch before := used[key]; {
-		case !isToken(name):
-			return filterFault("%s: %q is not a header name", action, name)
-		case containsFold(framing, key):
-			return filterFault("%s: header %s belongs to the connection and cannot be changed", action, name)
-		case before != "" && before != action:
-			return filterFault("header %s is both in %s and in %s", name, before, action)
-		}
-		used[key] = action
-		return nil
-	}
-	var f *fault
-	if change.Set, f = headerFields("set", h.Set, use); f != nil {
-		return change, f
-	}
-	if change.Add, f = headerFields("add", h.Add, use); f != nil {
-		return change, f
-	}
-	for _, name := range h.Remove {
-		if f := use("remove", name); f != nil {
-			return change, f
-		}
-		change.Remove = append(change.Remove, name)
+// headerChange is a change of headers of requests or of responses.
+func headerChange(h *gatewayv1.HTTPHeaderFilter, request bool) (ir.HeaderChange, *fault) {
+	change := ir.HeaderChange{Set: headerFields(h.Set), Add: headerFields(h.Add), Remove: h.Remove}
+	if err := core.CheckHeaders(change, request); err != nil {
+		return change, filterFault("%v", err)
 	}
 	return change, nil
 }
 
 // headerFields reads set or add; of equivalent names the first counts.
-func headerFields(action string, list []gatewayv1.HTTPHeader, use func(action, name string) *fault) ([]ir.HeaderField, *fault) {
+func headerFields(list []gatewayv1.HTTPHeader) []ir.HeaderField {
 	var out []ir.HeaderField
-	var names []string
 	for _, h := range list {
 		name := string(h.Name)
-		if f := use(action, name); f != nil {
-			return nil, f
-		}
-		if !isText(h.Value) {
-			return nil, filterFault("%s: the value of header %s contains control characters", action, name)
-		}
-		if !containsFold(names, name) {
-			names = append(names, name)
+		if !slices.ContainsFunc(out, func(f ir.HeaderField) bool { return strings.EqualFold(f.Name, name) }) {
 			out = append(out, ir.HeaderField{Name: name, Value: h.Value})
 		}
 	}
-	return out, nil
-}
-
-func containsFold(list []string, s string) bool {
-	for _, item := range list {
-		if strings.EqualFold(item, s) {
-			return true
-		}
-	}
-	return false
-}
-
-// isToken tells whether s may name a header field (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for _, b := range []byte(s) {
-		alphanumeric := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
-		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(b)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isText tells whether s may be a field value (RFC 9110, section 5.5).
-func isText(s string) bool {
-	for _, b := range []byte(s) {
-		if b < ' ' && b != '\t' || b == 0x7f {
-			return false
-		}
-	}
-	return true
+	return out
 }
 
 func rewrite(u *gatewayv1.HTTPURLRewriteFilter, matches []ir.Match) (ir.Filter, *fault) {

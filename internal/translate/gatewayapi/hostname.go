@@ -6,19 +6,6 @@ import (
 	"fsm/internal/ir"
 )
 
-// intersect is the hostname that stands for the names of both; ok is false when
-// there are none.
-func intersect(a, b string) (hostname string, ok bool) {
-	switch {
-	case ir.HostnameCovers(a, b):
-		return b, true
-	case ir.HostnameCovers(b, a):
-		return a, true
-	default:
-		return "", false
-	}
-}
-
 // fitting are the route's own hostnames that have names in common with the
 // listener's. They are not narrowed down: precedence between routes goes by what
 // their users wrote (feature GatewayRouteHostnameIntersectionPrecedence), and a
@@ -29,7 +16,7 @@ func fitting(listener string, route []gatewayv1.Hostname) []string {
 	}
 	var hostnames []string
 	for _, h := range route {
-		if _, ok := intersect(listener, string(h)); ok {
+		if _, ok := ir.IntersectHostnames(listener, string(h)); ok {
 			hostnames = append(hostnames, string(h))
 		}
 	}

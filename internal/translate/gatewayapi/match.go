@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/ir"
+	"fsm/internal/translate/core"
 )
 
 // everything is the match of a rule that has none.
@@ -97,18 +98,13 @@ func addHeader[T ~string](list []ir.ValueMatch, name string, t *T, value string)
 	if err != nil {
 		return nil, fmt.Errorf("headers[%s]: %w", name, err)
 	}
-	if containsFold(unseen, name) {
-		return nil, fmt.Errorf("headers[%s]: is about one connection and not about the request, and cannot be matched", name)
+	if err := core.CheckMatchedHeader(name); err != nil {
+		return nil, fmt.Errorf("headers[%s]: %w", name, err)
 	}
 	if slices.ContainsFunc(list, func(v ir.ValueMatch) bool { return strings.EqualFold(v.Name, name) }) {
 		return list, nil
 	}
 	return append(list, ir.ValueMatch{Name: name, Kind: kind, Value: value}), nil
-}
-
-// unseen are header fields that end at the proxy, so that no route can see them.
-var unseen = []string{
-	"connection", "expect", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
 }
 
 // valueKind reads the type of a header or query match. All of them spell their

@@ -86,7 +86,7 @@ func relays(l *listener, attached []attachment) []*ir.RelayRoute {
 	var candidates []relayCandidate
 	for _, a := range attached {
 		for _, h := range a.hostnames {
-			serverName, _ := intersect(l.matchedHostname(), h)
+			serverName, _ := ir.IntersectHostnames(l.matchedHostname(), h)
 			candidates = append(candidates, relayCandidate{a, h, serverName})
 		}
 	}

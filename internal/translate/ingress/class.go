@@ -41,7 +41,7 @@ func defaultsOf(c *networkingv1.IngressClass) []string {
 // annotation is older than the field and beats it.
 func (f *Frontend) classOf(r *memo.Recorder, o *networkingv1.Ingress) (name string, ok bool) {
 	if name, ok := o.Annotations[classAnnotation]; ok {
-		return name, f.oursByName(r, name) || f.ours(r, name)
+		return name, f.oursByName(r, name) || f.ours(r, name) || f.istioClass(r, o)
 	}
 	if o.Spec.IngressClassName != nil {
 		return *o.Spec.IngressClassName, f.ours(r, *o.Spec.IngressClassName)

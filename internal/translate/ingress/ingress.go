@@ -98,6 +98,10 @@ func (f *Frontend) makeIngress(r *memo.Recorder, name types.NamespacedName) *ing
 	}
 	i := &ingress{object: object, place: f.placeOf(r, object.Namespace), key: resource.KeyOf(object), settings: readSettings(object.Annotations, class)}
 	c := &compiler{frontend: f, recorder: r, out: i, settings: i.settings}
+	if f.istioClass(r, object) {
+		i.settings = istioSettings(object.Annotations)
+		c.settings = i.settings
+	}
 	c.backendUse()
 	c.examine()
 	for n := range object.Spec.Rules {
@@ -186,6 +190,8 @@ func (c *compiler) rule(n int, rule *networkingv1.IngressRule) {
 func (c *compiler) match(p *networkingv1.HTTPIngressPath) (ir.PathMatch, rank) {
 	value := cmp.Or(p.Path, "/")
 	switch {
+	case c.settings.istio && p.Path != "" && (p.PathType == nil || *p.PathType == networkingv1.PathTypeImplementationSpecific):
+		return c.istioPath(value)
 	case c.settings.regex:
 		expression := "(?is:" + value + ").*"
 		if c.settings.checkExpression("path "+value, value); len(c.settings.broken) > 0 {

@@ -36,7 +36,7 @@ func (p place) at(part string) ir.Origin {
 func (f *Frontend) shared() place {
 	c := f.config.Ingress
 	return place{
-		name: ir.GatewayName(c.Namespace + "/fsm-ingress"), origin: ir.Origin{Kind: "IngressClass", Name: BuiltinClasses()[0]},
+		name: c.Gateway(), origin: ir.Origin{Kind: "IngressClass", Name: BuiltinClasses()[0]},
 		http: c.HTTP, tls: c.TLS, passthrough: c.Passthrough, passthroughPort: c.PassthroughPort,
 	}
 }

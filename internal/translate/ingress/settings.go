@@ -46,6 +46,9 @@ type settings struct {
 	canary         canary
 	clients        clientSettings
 
+	// istio says that the Ingress is of Istio's class, where nothing else is set.
+	istio bool
+
 	warnings []string
 	// broken are values that make no sense where the meaning matters, refused are
 	// annotations that protect and that are not honoured: no request is served.

@@ -39,6 +39,10 @@ func (c *compiler) tls() {
 		}
 		return
 	}
+	if c.settings.istio {
+		c.istioTLS()
+		return
+	}
 	clients, problem := c.clientValidation()
 	if problem != "" {
 		c.certificateProblem(problem)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -24,6 +25,7 @@ func (r *Report) Apply(failures []ir.Failure) *Report {
 	next := *r
 	next.Gateways = maps.Clone(r.Gateways)
 	next.ListenerSets = maps.Clone(r.ListenerSets)
+	next.Conditions = maps.Clone(r.Conditions)
 	next.Warnings = maps.Clone(r.Warnings)
 	for _, failure := range failures {
 		for _, origin := range failure.Origins {
@@ -59,16 +61,30 @@ func (r *Report) fail(origin ir.Origin, failure ir.Failure) {
 		r.Gateways[key] = &changed
 		return
 	}
+	if conditions := r.Conditions[key]; len(conditions) > 0 {
+		r.Conditions[key] = notProgrammed(conditions, failure)
+		return
+	}
 	r.Warnings[key] = append(slices.Clone(r.Warnings[key]), fmt.Sprintf("%s: %s", failure.Reason, failure.Message))
 }
 
-// KeyOf finds the object of an origin, which carries no API group.
+// notProgrammed adds what failed to conditions that say nothing of the kind, or to
+// those that name another failure.
+func notProgrammed(conditions []metav1.Condition, failure ir.Failure) []metav1.Condition {
+	c := isFalse(gatewayv1.GatewayConditionProgrammed, failure.Reason, failure.Message)
+	c.ObservedGeneration = conditions[0].ObservedGeneration
+	if before := meta.FindStatusCondition(conditions, c.Type); before != nil {
+		c.Message = before.Message + "; " + c.Message
+		return replace(conditions, c)
+	}
+	return append(slices.Clone(conditions), c)
+}
+
+// KeyOf finds the object of an origin, whose kind is the ID of one.
 func KeyOf(origin ir.Origin) resource.Key {
 	key := resource.Key{Kind: origin.Kind, Namespace: origin.Namespace, Name: origin.Name}
-	for _, k := range resource.Kinds() {
-		if k.Name == origin.Kind {
-			key.Group = k.Group
-		}
+	if k, ok := resource.KindByID(origin.Kind); ok {
+		key.Group, key.Kind = k.Group, k.Name
 	}
 	return key
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/ir"
@@ -17,6 +18,11 @@ type Report struct {
 	// Routes of all kinds.
 	Routes   map[resource.Key]*gatewayv1.RouteStatus
 	Policies map[resource.Key]*gatewayv1.PolicyStatus
+	// Conditions are those of kinds whose status has conditions and nothing else that
+	// is ours: those of Istio.
+	Conditions map[resource.Key][]metav1.Condition
+	// Commits are the states of the policies of group policy.flomesh.io.
+	Commits map[resource.Key]Commit
 	// Warnings name, for each object, the field and how to mend it.
 	Warnings map[resource.Key][]string
 	// Contested says, for each object, what another one has that it wants; see
@@ -40,6 +46,12 @@ type Listener struct {
 	Name   gatewayv1.SectionName
 }
 
+// Commit tells whether a policy is in force. Reason says why, or why not.
+type Commit struct {
+	OK     bool
+	Reason string
+}
+
 // New returns a Report without objects, with room for so many routes.
 func New(routes int) *Report {
 	return &Report{
@@ -49,6 +61,8 @@ func New(routes int) *Report {
 		Ingresses:    map[resource.Key]*IngressStatus{},
 		Routes:       make(map[resource.Key]*gatewayv1.RouteStatus, routes),
 		Policies:     map[resource.Key]*gatewayv1.PolicyStatus{},
+		Conditions:   map[resource.Key][]metav1.Condition{},
+		Commits:      map[resource.Key]Commit{},
 		Warnings:     map[resource.Key][]string{},
 		Contested:    map[resource.Key][]string{},
 		Users:        map[ir.Origin][]Listener{},

@@ -52,6 +52,12 @@ func (r *Report) Entries() []Entry {
 			w.conditions(key, "ancestor "+refText(ancestor.AncestorRef, key.Namespace), ancestor.Conditions)
 		}
 	}
+	for key, conditions := range r.Conditions {
+		w.conditions(key, "", conditions)
+	}
+	for key, commit := range r.Commits {
+		w.commit(key, commit)
+	}
 	for _, problem := range r.Problems {
 		w.problem(problem)
 	}
@@ -161,6 +167,14 @@ func conditionText(c metav1.Condition) string {
 	return s
 }
 
+func (w *writer) commit(key resource.Key, c Commit) {
+	state := "committed"
+	if !c.OK {
+		state, w.entry(key).rejected = "error", true
+	}
+	w.line(key, state+": "+c.Reason)
+}
+
 // problem shows a refused object as one that is not accepted.
 func (w *writer) problem(p resource.Problem) {
 	source := ""
@@ -198,5 +212,5 @@ func (w *writer) sorted() []Entry {
 // rank puts parents before what attaches to them.
 func rank(key resource.Key) int {
 	return slices.Index([]string{"GatewayClass", "Gateway", "ListenerSet", "IngressClass", "NamespacedIngress", "Ingress", "HTTPRoute", "GRPCRoute",
-		"TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy"}, key.Kind)
+		"TLSRoute", "TCPRoute", "UDPRoute", "VirtualService", "BackendTLSPolicy", "IngressBackend"}, key.Kind)
 }
