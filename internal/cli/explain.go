@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -17,14 +18,15 @@ import (
 func explainCommand() *cobra.Command {
 	in := &input{}
 	q := explain.Question{}
-	var output, gateway string
+	var output, gateway, client string
 	cmd := &cobra.Command{
 		Use:   "explain [-f FILE|DIR] METHOD URL|SERVICE/METHOD",
 		Short: "Say why a request gets the answer that it gets",
 		Long: `Follows a request through the files, or through the cluster if there are none, as a
 gateway would: which listener takes it, which routes were looked at and why they do not
 match, what the filters do to it, and which backends it may go to, or why there is none.
-Routes that would match and are not attached are named too.
+Routes that would match and are not attached are named too, and so are the policies that
+act on the request, and those that are attached and do not.
 
 The address and port of the URL choose the listener. Nothing is sent. In a cluster an
 address of a Gateway, or --gateway, chooses the Gateway where there are several.
@@ -44,6 +46,12 @@ The method GRPC is for gRPC calls. They need no address where there is one liste
 			if err := oneOf("output", output, "text", "json"); err != nil {
 				return err
 			}
+			if client != "" {
+				var err error
+				if q.Client, err = netip.ParseAddr(client); err != nil {
+					return usagef("--client %q: want an IP address", client)
+				}
+			}
 			q.Method, q.URL, q.Gateway = args[0], args[1], gatewayName(gateway)
 			model, err := in.model(cmd.Context(), cmd.InOrStdin(), q)
 			if err != nil {
@@ -62,6 +70,7 @@ The method GRPC is for gRPC calls. They need no address where there is one liste
 	in.flagsForBoth(cmd)
 	cmd.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, "header of the request, name:value; may be given several times")
 	cmd.Flags().StringVar(&q.ServerName, "sni", "", "server name of the TLS handshake; the host of the URL if not given")
+	cmd.Flags().StringVar(&client, "client", "", "address that the request comes from, for policies that look at it; 127.0.0.1 if not given")
 	cmd.Flags().StringVar(&gateway, "gateway", "", "NAMESPACE/NAME of the Gateway that is asked, where several can be meant")
 	outputFlag(cmd, &output, "text", "json")
 	return cmd

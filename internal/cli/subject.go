@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
@@ -47,6 +48,17 @@ func (in *input) load(ctx context.Context, stdin io.Reader) (*subject, error) {
 	}
 	node := in.node()
 	return &subject{set: set, places: places, config: in.standalone(), local: &node}, nil
+}
+
+// loadFor is load for a command that prints text or JSON.
+func (in *input) loadFor(cmd *cobra.Command, output string) (*subject, error) {
+	if err := in.checkBind(); err != nil {
+		return nil, err
+	}
+	if err := oneOf("output", output, "text", "json"); err != nil {
+		return nil, err
+	}
+	return in.load(cmd.Context(), cmd.InOrStdin())
 }
 
 // loadTime bounds reading a cluster.

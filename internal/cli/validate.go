@@ -29,13 +29,7 @@ not resolve, are printed and leave it at 0: a backend may be on its way.`,
   helm template my-chart | fsm validate -f -`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := in.checkBind(); err != nil {
-				return err
-			}
-			if err := oneOf("output", output, "text", "json"); err != nil {
-				return err
-			}
-			s, err := in.load(cmd.Context(), cmd.InOrStdin())
+			s, err := in.loadFor(cmd, output)
 			if err != nil {
 				return err
 			}
@@ -131,6 +125,9 @@ func statusOf(key resource.Key, r *report.Report) any {
 		return s
 	}
 	if s := r.Policies[key]; s != nil {
+		return s
+	}
+	if s := r.Attachments[key]; s != nil {
 		return s
 	}
 	return nil

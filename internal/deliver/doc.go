@@ -69,10 +69,10 @@
 // difference to what it already has. There is no second update before the first one
 // is answered.
 //
-// Resources are of the kinds listener, table, route, backend, endpoints, secret and
-// resolution, of which there is one at most, without a name. Their bodies are the JSON
-// of package ir, except that a table lists the hashes of its routes in place of the
-// routes:
+// Resources are of the kinds listener, table, route, backend, endpoints, secret, limiter
+// and resolution, of which there is one at most, without a name. Their bodies
+// are the JSON of package ir, except that a table lists the hashes of its routes in
+// place of the routes:
 //
 //	{"name":"NAME","routes":["HASH",…]}
 //

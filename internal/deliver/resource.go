@@ -21,6 +21,7 @@ const (
 	kindBackend   kind = "backend"
 	kindEndpoints kind = "endpoints"
 	kindSecret    kind = "secret"
+	kindLimiter   kind = "limiter"
 	// kindResolution has one resource, without a name.
 	kindResolution kind = "resolution"
 )
@@ -56,7 +57,7 @@ type wireTable struct {
 
 // inventoryOf takes a sealed snapshot apart.
 func inventoryOf(s *ir.Snapshot) (inventory, error) {
-	all := make(inventory, len(s.Listeners)+len(s.Tables)+len(s.Backends)+len(s.Endpoints)+len(s.Secrets))
+	all := make(inventory, len(s.Listeners)+len(s.Tables)+len(s.Backends)+len(s.Endpoints)+len(s.Secrets)+len(s.Limiters))
 	for _, l := range s.Listeners {
 		body, err := json.Marshal(l)
 		if err != nil {
@@ -80,6 +81,9 @@ func inventoryOf(s *ir.Snapshot) (inventory, error) {
 	}
 	for name, secret := range s.Secrets {
 		all[key{kindSecret, string(name)}] = resource{secret.Hash(), secret}
+	}
+	for name, l := range s.Limiters {
+		all[key{kindLimiter, string(name)}] = resource{l.Hash(), l}
 	}
 	if r := s.Resolution; r != nil {
 		all[key{kind: kindResolution}] = resource{r.Hash(), r}
@@ -136,6 +140,8 @@ func decode(k kind, body []byte) (any, error) {
 		value = new(ir.Endpoints)
 	case kindSecret:
 		value = new(ir.Secret)
+	case kindLimiter:
+		value = new(ir.Limiter)
 	case kindResolution:
 		value = new(ir.Resolution)
 	default:
@@ -158,6 +164,7 @@ func (all inventory) assemble() (*ir.Snapshot, error) {
 		Backends:  map[ir.BackendName]*ir.Backend{},
 		Endpoints: map[ir.EndpointsName]*ir.Endpoints{},
 		Secrets:   map[ir.SecretName]*ir.Secret{},
+		Limiters:  map[ir.LimiterName]*ir.Limiter{},
 	}
 	for k, r := range all {
 		switch v := r.value.(type) {
@@ -178,6 +185,8 @@ func (all inventory) assemble() (*ir.Snapshot, error) {
 			s.Endpoints[ir.EndpointsName(k.name)] = v
 		case *ir.Secret:
 			s.Secrets[ir.SecretName(k.name)] = v
+		case *ir.Limiter:
+			s.Limiters[ir.LimiterName(k.name)] = v
 		case *ir.Resolution:
 			s.Resolution = v
 		}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,8 +82,34 @@ func (n *notes) about(o ir.Origin) {
 		}
 	}
 	n.conditions(whole, r.Conditions[key])
+	if s := r.Attachments[key]; s != nil {
+		n.conditions(whole, s.Conditions)
+	}
+	for _, policy := range policiesOf(r, key) {
+		n.policy(policy)
+	}
 	for _, warning := range r.Warnings[key] {
 		n.add(whole, "warning: %s", warning)
+	}
+}
+
+// policiesOf are those that are attached to an object, by name.
+func policiesOf(r *report.Report, target resource.Key) []resource.Key {
+	var policies []resource.Key
+	for policy, targets := range r.Targets {
+		if slices.Contains(targets, target) {
+			policies = append(policies, policy)
+		}
+	}
+	slices.SortFunc(policies, func(a, b resource.Key) int { return cmp.Compare(a.String(), b.String()) })
+	return policies
+}
+
+// policy says why a policy that is attached to an object does not act. One that does
+// is named where it acts.
+func (n *notes) policy(key resource.Key) {
+	if s := n.model.report.Attachments[key]; s != nil {
+		n.conditions(n.model.object(ir.Origin{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name}), s.Conditions)
 	}
 }
 

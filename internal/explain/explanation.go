@@ -36,6 +36,8 @@ type Listener struct {
 	Certificates []string `json:"certificates,omitempty"`
 	// ClientCertificate is "required" or "optional"; empty when none is asked for.
 	ClientCertificate string `json:"clientCertificate,omitempty"`
+	// Guard is what policies demand of connections.
+	Guard string `json:"guard,omitempty"`
 	// Objects are the Gateway listeners that share the socket.
 	Objects []Object `json:"objects"`
 }
@@ -79,7 +81,9 @@ type Destination struct {
 	// Sent is the request line and host that the backend gets.
 	Sent string `json:"sent,omitempty"`
 	// TLS towards the backend; empty for plaintext.
-	TLS       string   `json:"tls,omitempty"`
+	TLS string `json:"tls,omitempty"`
+	// Policies of the backend: what they say, and which they are.
+	Policies  string   `json:"policies,omitempty"`
 	Endpoints []string `json:"endpoints,omitempty"`
 	// Answer is given in place of the backend's, when it cannot be asked.
 	Answer *Answer `json:"answer,omitempty"`
@@ -96,6 +100,8 @@ type Answer struct {
 	Reason  string   `json:"reason,omitempty"`
 	Message string   `json:"message,omitempty"`
 	Headers []string `json:"headers,omitempty"`
+
+	grpc int // status code to answer calls with; 0 for what follows from the rest
 }
 
 // GRPCStatus is a status code of gRPC.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the expectations")
 
 // TestExplain asks the questions of each case, one per line:
 //
-//	METHOD URL [-H name:value]... [--sni NAME] [--gateway NAMESPACE/NAME]
+//	METHOD URL [-H name:value]... [--client ADDRESS] [--sni NAME] [--gateway NAMESPACE/NAME]
 func TestExplain(t *testing.T) {
 	cases, err := golden.Load("testdata")
 	if err != nil {
@@ -63,6 +64,8 @@ func parseQuestion(t *testing.T, line string) explain.Question {
 		switch rest[0] {
 		case "-H":
 			q.Headers = append(q.Headers, rest[1])
+		case "--client":
+			q.Client = netip.MustParseAddr(rest[1])
 		case "--sni":
 			q.ServerName = rest[1]
 		case "--gateway":

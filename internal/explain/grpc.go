@@ -115,13 +115,7 @@ func (a *Answer) call() {
 	if a.From != FromProxy || a.GRPCStatus != nil {
 		return
 	}
-	code := stack.GRPCCode(&message.Reply{Status: a.Status, Reason: a.Reason}, false)
-	a.Status, a.GRPCStatus = 200, &GRPCStatus{code, codeNames[code]}
-}
-
-// codeNames are those of gRPC's status codes.
-var codeNames = [...]string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
-	"DATA_LOSS", "UNAUTHENTICATED",
+	code := stack.GRPCCode(&message.Reply{Status: a.Status, Reason: a.Reason, GRPCStatus: a.grpc}, false)
+	// Policies may give codes that have no name.
+	a.Status, a.GRPCStatus = 200, &GRPCStatus{Code: code, Name: ir.GRPCCodeName(code)}
 }

@@ -21,6 +21,9 @@ type Question struct {
 	Headers []string
 	// ServerName is sent in the TLS handshake; empty for the host of the URL.
 	ServerName string
+	// Client is the address that the request comes from; zero for that of the machine
+	// itself.
+	Client netip.Addr
 	// Gateway to ask; empty for any.
 	Gateway ir.GatewayName
 }
@@ -33,6 +36,7 @@ type request struct {
 	port uint16
 	// serverName is that of the TLS handshake.
 	serverName string
+	client     netip.Addr
 	// head is what the client sends.
 	head []byte
 }
@@ -46,6 +50,9 @@ func (q Question) request() (r request, err error) {
 		return r, fmt.Errorf("method is empty")
 	}
 	r.secure = scheme == "https"
+	if r.client = q.Client.Unmap(); !r.client.IsValid() {
+		r.client = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
 	rest, _, _ = strings.Cut(rest, "#") // a fragment is not sent
 	authority, target := rest, "/"
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {

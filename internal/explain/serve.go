@@ -18,7 +18,12 @@ import (
 
 // serve does what the route says.
 func (w *walk) serve() {
-	filters, reply := runFilters(w.route.Filters, w.x)
+	for _, f := range w.route.Filters {
+		if by := policyOf(f); by != (ir.Origin{}) {
+			w.concern(by)
+		}
+	}
+	filters, reply := w.runFilters(w.route.Filters, w.x)
 	w.out.Filters = filters
 	if reply != nil {
 		w.out.Answer = *reply
@@ -89,6 +94,10 @@ func (w *walk) destination(d ir.Destination, total uint64) Destination {
 		return out
 	}
 	w.concern(b.Origin)
+	for _, p := range b.Policies {
+		w.concern(p)
+	}
+	out.Policies = ir.FormatPolicies(b)
 	object := w.object(b.Origin)
 	out.Object = &object
 	if out.Filters, out.Answer = w.destinationFilters(&out, d.Filters); out.Answer != nil {
@@ -141,7 +150,7 @@ func (w *walk) destinationFilters(out *Destination, filters ir.Filters) ([]Filte
 	x := newExchange()
 	x.Connection, x.Client, x.Secure, x.Prefix = w.x.Connection, w.x.Client, w.x.Secure, w.x.Prefix
 	x.Request = *copyRequest(&w.x.Request)
-	effects, answer := runFilters(filters, x)
+	effects, answer := w.runFilters(filters, x)
 	r := &x.Request
 	out.Sent = string(r.Method) + " " + pathAndQuery(r) + ", host " + string(r.Authority)
 	return effects, answer
@@ -174,7 +183,7 @@ func describeTLS(t *ir.BackendTLS) string {
 // runFilters has the proxy's filters change the request, one by one, and an
 // empty response on the way back. The answer is nil when they let the request
 // through.
-func runFilters(filters ir.Filters, x *message.Exchange) ([]Filter, *Answer) {
+func (w *walk) runFilters(filters ir.Filters, x *message.Exchange) ([]Filter, *Answer) {
 	var effects []Filter
 	var applied []filter.Filter
 	var answer *Answer
@@ -184,8 +193,11 @@ func runFilters(filters ir.Filters, x *message.Exchange) ([]Filter, *Answer) {
 			Dispatch: func(_ *message.Exchange, backend ir.BackendName) {
 				described.Effects = append(described.Effects, "copy goes to "+string(backend))
 			},
-			Random: func(uint32) uint32 { return 0 },
+			Random:  func(uint32) uint32 { return 0 },
+			Limiter: func(ir.LimiterName) filter.Limiter { return full{} },
 		}
+		f, said := w.rehearse(f, x)
+		described.Effects = append(described.Effects, said...)
 		compiled, err := filter.New(ir.Filters{f}, env)
 		if err != nil {
 			return effects, &Answer{From: FromNobody, Message: err.Error()}

@@ -118,6 +118,9 @@ func (l *Listener) String() string {
 	if l.ClientCertificate != "" {
 		words = append(words, "client certificate "+l.ClientCertificate)
 	}
+	if l.Guard != "" {
+		words = append(words, "guarded: "+l.Guard)
+	}
 	for _, o := range l.Objects {
 		words = append(words, o.String())
 	}
@@ -138,6 +141,9 @@ func (d Destination) String() string {
 	words = append(words, "= "+strings.Join(d.Endpoints, " "))
 	if d.TLS != "" {
 		words = append(words, "TLS: "+d.TLS)
+	}
+	if d.Policies != "" {
+		words = append(words, "policies: "+d.Policies)
 	}
 	if d.Sent != "" {
 		words = append(words, "gets "+d.Sent)

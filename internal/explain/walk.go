@@ -36,7 +36,7 @@ type walk struct {
 }
 
 func (w *walk) run() error {
-	if err := w.findListener(); err != nil || w.listener == nil {
+	if err := w.findListener(); err != nil || w.listener == nil || w.out.Answer.From != "" {
 		return err
 	}
 	w.options = w.listener.Options.Resolve()
@@ -92,7 +92,27 @@ func (w *walk) findListener() error {
 		w.concern(o)
 	}
 	w.out.Listener = l
+	w.guard(l)
 	return nil
+}
+
+// guard asks what the listener demands of connections.
+func (w *walk) guard(l *Listener) {
+	g := w.listener.Guard
+	if g == nil {
+		return
+	}
+	l.Guard = g.String()
+	if g.Rate != nil {
+		w.concern(g.Rate.Policy)
+	}
+	if g.Access == nil {
+		return
+	}
+	w.concern(g.Access.Policy)
+	if !g.Access.Admits(w.request.client) {
+		w.closed(listen.ReasonAccessDenied, "%s does not admit clients with the address %s", g.Access.Policy, w.request.client)
+	}
 }
 
 func (w *walk) sockets() string {
@@ -189,7 +209,7 @@ func orAny(hostname string) string {
 
 // readHead has the proxy's codec read the request.
 func (w *walk) readHead(c *ir.Chain) bool {
-	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	client := netip.AddrPortFrom(w.request.client, 0)
 	*w.x.Connection = message.Connection{
 		Remote: client, RemoteText: []byte(client.Addr().String()),
 		Port: w.listener.AdvertisedPort(), Secure: c.TLS != nil,
@@ -213,7 +233,7 @@ func (w *walk) readHead(c *ir.Chain) bool {
 
 // answerOf is a reply of the proxy as a client sees it.
 func answerOf(r *message.Reply) Answer {
-	a := Answer{From: FromProxy, Status: r.Status, Reason: r.Reason}
+	a := Answer{From: FromProxy, Status: r.Status, Reason: r.Reason, grpc: r.GRPCStatus}
 	if r.Status == 0 {
 		a.From = FromNobody
 	}

@@ -258,17 +258,21 @@ func TestIngressRights(t *testing.T) {
 				}
 				return err
 			})
-			if !l.may("patch", "networking.istio.io/gateways/status", "store", "") || !l.may("patch", "networking.istio.io/virtualservices/status", "store", "") {
-				t.Error("may not say what has become of Istio's objects")
+			rights := []struct{ verb, resource, namespace string }{
+				{"patch", "networking.k8s.io/ingresses/status", "store"}, {"patch", "networking.istio.io/gateways/status", "store"},
+				{"patch", "networking.istio.io/virtualservices/status", "store"}, {"create", "events", "store"},
+				{"create", "apps/deployments", "fsm-system"}, {"get", "secrets", "store"},
+			}
+			for _, right := range rights {
+				if !l.may(right.verb, right.resource, right.namespace, "") {
+					t.Errorf("may not %s %s in %s", right.verb, right.resource, right.namespace)
+				}
 			}
 			l.Check(l.fsm.Switch(l.Ctx, install.Ingress, false, l.options("fsm-system")))
 			if _, err := l.Kube.CoreV1().Services("fsm-system").Get(l.Ctx, "fsm-ingress", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 				t.Errorf("after switching off: %v", err)
 			}
-			for _, right := range []struct{ verb, resource, namespace string }{
-				{"patch", "networking.istio.io/gateways/status", "store"}, {"patch", "networking.istio.io/virtualservices/status", "store"},
-				{"patch", "networking.k8s.io/ingresses/status", "store"}, {"create", "events", "store"}, {"create", "apps/deployments", "fsm-system"}, {"get", "secrets", "store"},
-			} {
+			for _, right := range rights {
 				if l.may(right.verb, right.resource, right.namespace, "") {
 					t.Errorf("may still %s %s in %s", right.verb, right.resource, right.namespace)
 				}
@@ -429,6 +433,7 @@ func TestNoMoreRights(t *testing.T) {
 		{"deletecollection", "services", "shop", ""}, {"deletecollection", "apps/deployments", "shop", ""}, {"update", "services", "shop", ""},
 		{"patch", "services/status", "shop", ""}, {"create", "apps/daemonsets", "shop", ""}, {"create", "apps/daemonsets", "fsm-servicelb", ""},
 		{"create", "events", "shop", ""}, {"delete", "gateway.networking.k8s.io/gateways", "shop", "gw"},
+		{"patch", "gateway.flomesh.io/retrypolicies", "shop", "r"}, {"delete", "gateway.flomesh.io/retrypolicies", "shop", "r"},
 		{"create", "secrets", "shop", ""}, {"patch", "secrets", "fsm-system", "fsm-ca-bundle"}, {"delete", "secrets", "fsm-system", "fsm-ca-bundle"},
 		{"create", "serviceaccounts/token", "shop", ""}, {"patch", "configmaps", "shop", "someone-else's"}, {"patch", "configmaps", "kube-system", "coredns"},
 		{"patch", "gateway.networking.k8s.io/gateways", "shop", "gw"}, {"patch", "networking.istio.io/gateways", "shop", "gw"},
@@ -450,7 +455,7 @@ func TestNoMoreRights(t *testing.T) {
 		{"delete", "policy/poddisruptionbudgets", "shop", ""}, {"delete", "autoscaling/horizontalpodautoscalers", "shop", ""},
 		{"update", "coordination.k8s.io/leases", "fsm-system", "fsm-controller"},
 		{"update", "gateway.networking.k8s.io/gateways/finalizers", "shop", "gw"},
-		{"patch", "policy.flomesh.io/ingressbackends", "shop", "b"},
+		{"patch", "policy.flomesh.io/ingressbackends", "shop", "b"}, {"patch", "gateway.flomesh.io/retrypolicies/status", "shop", "r"},
 	} {
 		if !l.may(right.verb, right.resource, right.namespace, right.name) {
 			t.Errorf("may not %s %s %s/%s", right.verb, right.resource, right.namespace, right.name)

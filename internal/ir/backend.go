@@ -14,6 +14,20 @@ type Backend struct {
 	Failure *Respond `json:"failure,omitempty"`
 	// ConnectTimeout bounds making a connection, TLS included. Default 5 s.
 	ConnectTimeout Duration `json:"connectTimeout,omitempty"`
+	// Balancing is nil for round robin.
+	Balancing *Balancing `json:"balancing,omitempty"`
+	// Session is nil when requests of the same client have nothing in common.
+	Session *Session `json:"session,omitempty"`
+	// Health is nil when endpoints are not checked.
+	Health *HealthCheck `json:"health,omitempty"`
+	// Outliers is nil for its defaults.
+	Outliers *Outliers `json:"outliers,omitempty"`
+	// Breaker is nil when there is none.
+	Breaker *Breaker `json:"breaker,omitempty"`
+	// Retry is for routes that have none of their own.
+	Retry *Retry `json:"retry,omitempty"`
+	// Policies are the user's objects that say so.
+	Policies []Origin `json:"policies,omitempty"`
 
 	sum sum
 }
@@ -72,4 +86,6 @@ type Endpoint struct {
 	// again.
 	Address string `json:"address"`
 	Port    uint16 `json:"port"`
+	// Weight is its share of the requests. 0 counts as 1.
+	Weight uint32 `json:"weight,omitempty"`
 }

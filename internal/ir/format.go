@@ -19,6 +19,9 @@ func Format(s *Snapshot) string {
 	for _, name := range slices.Sorted(maps.Keys(s.Backends)) {
 		f.backend(s, s.Backends[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Limiters)) {
+		f.line(0, "limiter", string(name), s.Limiters[name].String())
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
 		f.secret(s.Secrets[name])
 	}
@@ -41,7 +44,7 @@ func (f *formatter) listener(s *Snapshot, l *Listener) {
 	if l.AdvertisedPort() != l.Port {
 		advertised = "as " + strconv.Itoa(int(l.AdvertisedPort()))
 	}
-	f.line(0, "listener", string(l.Name), advertised)
+	f.line(0, "listener", string(l.Name), advertised, l.Guard.String())
 	for _, c := range l.Chains {
 		f.chain(s, c)
 	}
@@ -140,10 +143,7 @@ func FormatRoute(r *Route) string {
 			s += "  read=" + a.ReadTimeout.String()
 		}
 		if a.Retry != nil {
-			s += fmt.Sprintf("  retry=%d on %v", a.Retry.Attempts, a.Retry.Codes)
-			if a.Retry.Backoff != 0 {
-				s += " after " + a.Retry.Backoff.String()
-			}
+			s += "  " + a.Retry.String()
 		}
 	case *Respond:
 		s += "  -> " + a.String()
@@ -228,6 +228,8 @@ func FormatFilter(filter Filter) string {
 		return s
 	case *BodyLimit:
 		return fmt.Sprintf("body limit %d", f.Bytes)
+	case fmt.Stringer:
+		return f.String()
 	default:
 		return fmt.Sprintf("%T", f)
 	}
@@ -288,7 +290,10 @@ func formatDestinations(ds []Destination) string {
 }
 
 func (f *formatter) backend(s *Snapshot, b *Backend) {
-	var failure, tls string
+	var failure, tls, policies string
+	if policies = FormatPolicies(b); policies != "" {
+		policies = "| " + policies
+	}
 	if b.Failure != nil {
 		failure = "fails " + b.Failure.String()
 	}
@@ -303,7 +308,7 @@ func (f *formatter) backend(s *Snapshot, b *Backend) {
 		}
 		addresses = strings.Join(list, " ")
 	}
-	f.line(0, "backend", string(b.Name), string(b.Protocol), tls, failure, "= "+addresses)
+	f.line(0, "backend", string(b.Name), string(b.Protocol), tls, failure, "= "+addresses, policies)
 }
 
 func formatBackendTLS(t *BackendTLS) string {

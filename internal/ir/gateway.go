@@ -42,6 +42,8 @@ type GatewayListener struct {
 	Relays []*RelayRoute
 	// Options of the connection and of HTTP; nil means the defaults.
 	Options *Options
+	// Guard is that of the port; nil for none.
+	Guard *Guard
 }
 
 // Protocol of a Gateway listener.

@@ -35,12 +35,14 @@ func (s *Secret) Hash() string { return s.sum.String() }
 // the mesh is handed to a second goroutine.
 func (m *Mesh) Seal() {
 	seal(m.Tables, m.Backends, m.Endpoints, m.Secrets)
+	sealLimiters(m.Limiters)
 }
 
 // Seal computes the missing hashes and the version. It must have run before the
 // snapshot is handed to a second goroutine.
 func (s *Snapshot) Seal() {
 	seal(s.Tables, s.Backends, s.Endpoints, s.Secrets)
+	sealLimiters(s.Limiters)
 	h := sha256.New()
 	for _, l := range s.Listeners {
 		data, err := json.Marshal(l)
@@ -53,6 +55,7 @@ func (s *Snapshot) Seal() {
 	writeSums(h, s.Backends, func(b *Backend) sum { return b.sum })
 	writeSums(h, s.Endpoints, func(e *Endpoints) sum { return e.sum })
 	writeSums(h, s.Secrets, func(s *Secret) sum { return s.sum })
+	writeSums(h, s.Limiters, func(l *Limiter) sum { return l.sum })
 	if s.Resolution != nil {
 		s.Resolution.Seal()
 		h.Write(s.Resolution.sum[:])
@@ -80,6 +83,14 @@ func seal(tables map[TableName]*RouteTable, backends map[BackendName]*Backend,
 	for _, s := range secrets {
 		if s.sum == (sum{}) {
 			s.sum = sumOf(s.open())
+		}
+	}
+}
+
+func sealLimiters(limiters map[LimiterName]*Limiter) {
+	for _, l := range limiters {
+		if l.sum == (sum{}) {
+			l.sum = sumOf(l)
 		}
 	}
 }

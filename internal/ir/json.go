@@ -22,6 +22,9 @@ var filterTypes = []struct {
 	{"mirror", func() Filter { return new(Mirror) }},
 	{"cors", func() Filter { return new(CORS) }},
 	{"bodyLimit", func() Filter { return new(BodyLimit) }},
+	{"accessControl", func() Filter { return new(AccessControl) }},
+	{"rateLimit", func() Filter { return new(RateLimit) }},
+	{"fault", func() Filter { return new(Fault) }},
 }
 
 // FilterKinds are the names of all filters, as a proxy announces them.
@@ -223,6 +226,11 @@ func (s *Snapshot) Check() error {
 	for name, e := range s.Endpoints {
 		if e == nil || e.Name != name {
 			return fmt.Errorf("endpoints %q: entry is missing or has another name", name)
+		}
+	}
+	for name, l := range s.Limiters {
+		if l == nil || l.Name != name {
+			return fmt.Errorf("limiter %q: entry is missing or has another name", name)
 		}
 	}
 	for name, secret := range s.Secrets {

@@ -25,6 +25,8 @@ type Listener struct {
 	Origins []Origin `json:"origins"`
 	// Options of the socket and its connections; nil means the defaults.
 	Options *Options `json:"options,omitempty"`
+	// Guard comes before everything else; nil for none.
+	Guard *Guard `json:"guard,omitempty"`
 	// Chains are tried by server name, most specific first. A connection that no
 	// chain matches is closed.
 	Chains []*Chain `json:"chains"`

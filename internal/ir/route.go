@@ -131,6 +131,13 @@ type Retry struct {
 	// Codes are response statuses to retry on. Connection failures are always
 	// retried.
 	Codes []uint16 `json:"codes,omitempty"`
+	// Classes are first digits of response statuses to retry on: 5 is 500 to 599.
+	Classes []uint16 `json:"classes,omitempty"`
 	// Backoff is the least wait before a retry. 0 means none.
 	Backoff Duration `json:"backoff,omitempty"`
+	// Spread is the unit of a random wait that comes on top: up to 2ⁿ-1 times as
+	// long before the n-th retry, and at most ten times. 0 means none.
+	Spread Duration `json:"spread,omitempty"`
+	// AttemptTimeout bounds each attempt. 0 means none.
+	AttemptTimeout Duration `json:"attemptTimeout,omitempty"`
 }

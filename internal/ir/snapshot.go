@@ -9,6 +9,7 @@ type Mesh struct {
 	Secrets   map[SecretName]*Secret
 	// Authorizations of Service ports; no snapshot has them yet.
 	Authorizations map[AuthorizationName]*Authorization
+	Limiters       map[LimiterName]*Limiter
 }
 
 // NewMesh returns a Mesh with no resources.
@@ -21,6 +22,7 @@ func NewMesh() *Mesh {
 		Secrets:   map[SecretName]*Secret{},
 
 		Authorizations: map[AuthorizationName]*Authorization{},
+		Limiters:       map[LimiterName]*Limiter{},
 	}
 }
 
@@ -34,6 +36,7 @@ type Snapshot struct {
 	Backends  map[BackendName]*Backend     `json:"backends"`
 	Endpoints map[EndpointsName]*Endpoints `json:"endpoints"`
 	Secrets   map[SecretName]*Secret       `json:"secrets"`
+	Limiters  map[LimiterName]*Limiter     `json:"limiters,omitempty"`
 	// Resolution restricts what the names among the endpoints may resolve to; nil for
 	// no restriction.
 	Resolution *Resolution `json:"resolution,omitempty"`

@@ -56,6 +56,9 @@ func (c *converter) use(owner resource.Key, name ir.BackendName) {
 	if b.ConnectTimeout > 0 {
 		c.add(Lost, owner, "proxy-connect-timeout: connections are given the time that they always are")
 	}
+	if b.Balancing != nil && !says(b, "LoadBalancerPolicy") || b.Session != nil && !says(b, "SessionStickyPolicy") {
+		c.add(Lost, owner, "%s: its endpoints take turns, since the Gateway API has no other ways to choose one; FSM has LoadBalancerPolicy and SessionStickyPolicy", t)
+	}
 	before := c.upstreams[t]
 	switch {
 	case b.TLS == nil:
@@ -65,6 +68,11 @@ func (c *converter) use(owner resource.Key, name ir.BackendName) {
 	case !reflect.DeepEqual(before.tls, b.TLS):
 		c.add(Lost, owner, "%s: what its certificate has to be is that of %s, since a Service can have one BackendTLSPolicy", t, before.owner)
 	}
+}
+
+// says tells whether a policy of a kind is attached to a backend. It stays there.
+func says(b *ir.Backend, kind string) bool {
+	return slices.ContainsFunc(b.Policies, func(o ir.Origin) bool { return o.Kind == kind })
 }
 
 // policies writes TLS towards backends.

@@ -160,7 +160,7 @@ func (c *comparison) said(before, after string) bool {
 	}
 	switch {
 	case strings.HasSuffix(before, "proxy 403"):
-		return strings.HasSuffix(after, "proxy 500") && found("where the Ingress has 403")
+		return strings.HasSuffix(after, "proxy 500") && (found("where the Ingress has 403") || found("no filter like AccessControl"))
 	case strings.HasSuffix(before, "proxy 404") && found("stands for any number of labels"):
 		return true
 	case strings.HasSuffix(after, "proxy 500"), strings.HasSuffix(after, "proxy 503"):

@@ -49,6 +49,7 @@ func (c *controlPlane) translation() translate.Config {
 	now := c.configured()
 	config := translate.InCluster(c.ControllerName)
 	config.NoGateways, config.Ingress = !now.Gateways, translate.IngressOf(now.Ingress, c.Namespace)
+	config.SessionKey = c.sessionKey
 	return config
 }
 

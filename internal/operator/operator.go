@@ -71,6 +71,7 @@ type controlPlane struct {
 	client        kubernetes.Interface
 	metadata      metadata.Interface
 	ca            *identity.CA
+	sessionKey    ir.Private // what session cookies are made with
 	source        *kube.Source
 	server        *deliver.Server
 	fleet         *fleet
@@ -166,6 +167,11 @@ func (c *controlPlane) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	key, err := c.ca.Derive("session cookies")
+	if err != nil {
+		return err
+	}
+	c.sessionKey = ir.Private(key)
 	c.source, err = kube.Open(ctx, kube.Options{
 		Config: c.Config, ControllerName: c.ControllerName, SecretNamespaces: c.SecretNamespaces, Log: c.Log,
 	})

@@ -13,6 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/resource"
 	"fsm/internal/translate"
 	"fsm/internal/webhook"
@@ -28,13 +29,17 @@ type Webhook struct {
 
 // judge answers the API server until the context ends.
 func (c *controlPlane) judge(ctx context.Context, certificate func() (*tls.Certificate, error)) error {
-	s := &webhook.Server{
-		Judges: map[schema.GroupKind]webhook.Judge{
-			{Group: v1alpha3.GroupName, Kind: "MeshConfig"}:  webhook.MeshConfig,
-			{Group: networkingv1.GroupName, Kind: "Ingress"}: webhook.Ingress(c.examine),
-		},
-		Certificate: certificate, Log: c.Log,
+	judges := map[schema.GroupKind]webhook.Judge{
+		{Group: v1alpha3.GroupName, Kind: "MeshConfig"}:  webhook.MeshConfig,
+		{Group: networkingv1.GroupName, Kind: "Ingress"}: webhook.Ingress(c.examine),
 	}
+	policies := webhook.Policies{Set: c.source.Set, Config: translate.InCluster(c.ControllerName)}
+	for _, kind := range resource.Kinds() {
+		if kind.Group == v1alpha1.GroupName {
+			judges[schema.GroupKind{Group: kind.Group, Kind: kind.Name}] = policies.Judge
+		}
+	}
+	s := &webhook.Server{Judges: judges, Certificate: certificate, Log: c.Log}
 	return s.Serve(ctx, c.Webhook.Listener)
 }
 

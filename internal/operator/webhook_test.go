@@ -62,6 +62,12 @@ webhooks:
   clientConfig: {service: {name: fsm-controller, namespace: judged, port: 9443, path: /validate}}
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: judged}}
   rules: [{apiGroups: [networking.k8s.io], apiVersions: [v1], resources: [ingresses], operations: [CREATE, UPDATE]}]
+- name: policies.gateway.flomesh.io
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Ignore
+  clientConfig: {service: {name: fsm-controller, namespace: judged, port: 9443, path: /validate}}
+  rules: [{apiGroups: [gateway.flomesh.io], apiVersions: [v1alpha1], resources: ["*"], operations: [CREATE, UPDATE]}]
 `
 
 const judgedClasses = `
@@ -185,8 +191,27 @@ func TestWebhook(t *testing.T) {
 		return nil
 	})
 
+	l.judgesPolicies()
 	stop()
 	l.Check(write("v1alpha3", "1s"))
+	l.Check(l.Delete(l.Ctx, addressPolicy))
+}
+
+// addressPolicy is one that is good but for its target, which is not there.
+const addressPolicy = `
+apiVersion: gateway.flomesh.io/v1alpha1
+kind: AccessControlPolicy
+metadata: {name: p, namespace: judged}
+spec: {targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: none}, config: {blacklist: [192.0.2.1]}}
+`
+
+// judgesPolicies: a value that can never be used is refused, and nothing else is.
+func (l *lab) judgesPolicies() {
+	l.T.Helper()
+	l.Check(l.Apply(l.Ctx, addressPolicy))
+	if err := l.Apply(l.Ctx, strings.Replace(addressPolicy, "192.0.2.1", "192.0.2", 1)); err == nil || !strings.Contains(err.Error(), "neither an IP address nor a network") {
+		l.T.Errorf("a policy with a bad address: got %v", err)
+	}
 }
 
 // foreign is an authority that is not the control plane's, in PEM.
@@ -230,9 +255,10 @@ func (l *lab) registered() error {
 	if err != nil {
 		return err
 	}
-	w := r.Webhooks[0]
-	if len(w.ClientConfig.CABundle) == 0 || *w.FailurePolicy != admissionregistrationv1.Ignore {
-		return errors.New(fmt.Sprint("it is ", w))
+	for _, w := range r.Webhooks {
+		if len(w.ClientConfig.CABundle) == 0 || *w.FailurePolicy != admissionregistrationv1.Ignore {
+			return errors.New(fmt.Sprint("it is ", w))
+		}
 	}
 	return nil
 }

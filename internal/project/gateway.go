@@ -147,6 +147,9 @@ func (s *socket) listener() *ir.Listener {
 		if l.Options == nil {
 			l.Options = m.Options
 		}
+		if l.Guard == nil {
+			l.Guard = m.Guard
+		}
 		switch m.Protocol {
 		case ir.ProtocolHTTP:
 			http = append(http, m)

@@ -42,6 +42,7 @@ func Project(mesh *ir.Mesh, node Node) *ir.Snapshot {
 		Backends:  map[ir.BackendName]*ir.Backend{},
 		Endpoints: map[ir.EndpointsName]*ir.Endpoints{},
 		Secrets:   map[ir.SecretName]*ir.Secret{},
+		Limiters:  map[ir.LimiterName]*ir.Limiter{},
 	}
 	if node.Role == RoleGateway {
 		s.Listeners, s.Conflicts = gatewayListeners(mesh, node)
@@ -124,8 +125,13 @@ func (r reach) table(name ir.TableName) {
 
 func (r reach) filters(filters ir.Filters) {
 	for _, f := range filters {
-		if mirror, ok := f.(*ir.Mirror); ok {
-			r.backend(mirror.Backend)
+		switch f := f.(type) {
+		case *ir.Mirror:
+			r.backend(f.Backend)
+		case *ir.RateLimit:
+			if l := r.mesh.Limiters[f.Limiter]; l != nil {
+				r.snapshot.Limiters[f.Limiter] = l
+			}
 		}
 	}
 }
@@ -153,6 +159,9 @@ func (r reach) backend(name ir.BackendName) {
 		if b.TLS.Certificate != "" {
 			r.secrets([]ir.SecretName{b.TLS.Certificate})
 		}
+	}
+	if b.Session != nil && b.Session.Key != "" {
+		r.secrets([]ir.SecretName{b.Session.Key})
 	}
 }
 

@@ -105,10 +105,10 @@ func TestSnapshotHoldsWhatCanBeReached(t *testing.T) {
 	mesh := ir.NewMesh()
 	gateway(mesh, "a", time.Time{})
 	gateway(mesh, "b", time.Time{})
-	mirrored := &ir.Backend{Name: "mirrored", Endpoints: "mirrored", TLS: &ir.BackendTLS{Authorities: []ir.SecretName{"ca"}, Certificate: "cert"}}
+	mirrored := &ir.Backend{Name: "mirrored", Endpoints: "mirrored", TLS: &ir.BackendTLS{Authorities: []ir.SecretName{"ca"}, Certificate: "cert"}, Session: &ir.Session{Key: "session"}}
 	mesh.Backends["mirrored"] = mirrored
 	mesh.Endpoints["mirrored"] = &ir.Endpoints{Name: "mirrored"}
-	for _, name := range []ir.SecretName{"ca", "cert", "other"} {
+	for _, name := range []ir.SecretName{"ca", "cert", "session", "other"} {
 		mesh.Secrets[name] = &ir.Secret{Name: name}
 	}
 	route := mesh.Tables["default/a/http/*"].Routes[0]
@@ -121,7 +121,7 @@ func TestSnapshotHoldsWhatCanBeReached(t *testing.T) {
 	if len(s.Backends) != 2 || s.Backends["mirrored"] != mirrored || s.Backends["local/default/a:80"] == nil {
 		t.Errorf("backends are %v", s.Backends)
 	}
-	if len(s.Endpoints) != 2 || len(s.Secrets) != 2 || s.Secrets["other"] != nil {
+	if len(s.Endpoints) != 2 || len(s.Secrets) != 3 || s.Secrets["other"] != nil {
 		t.Errorf("endpoints are %v, secrets %v", s.Endpoints, s.Secrets)
 	}
 	if s.Version == "" {

@@ -31,15 +31,10 @@ func (p *Proxy) Apply(s *ir.Snapshot) ir.Ack {
 	defer p.mu.Unlock()
 	b := build{proxy: p, snapshot: s, generation: &stack.Generation{}, used: map[chainKey]bool{}}
 
+	p.limits.Update(s)
 	b.failures = append(b.failures, p.upstream.Update(s)...)
 	b.compileTables()
 	configs := b.compileListeners()
-	old := p.env.Current.Load()
-	for key, c := range p.chains {
-		if c.http != nil && !b.used[key] {
-			c.http.Keep(old, b.generation)
-		}
-	}
 
 	p.env.Current.Store(b.generation) // in force
 	b.failures = append(b.failures, p.sockets.Apply(configs)...)
@@ -173,6 +168,7 @@ func (b *build) udp(l *ir.Listener, ch *ir.Chain, o *ir.Options) func(*net.UDPCo
 		p.udps[key] = c.udp
 		p.udpMu.Unlock()
 	}
+	c.udp.Guard(l.Guard)
 	c.udp.Set(ch, o)
 	return c.udp.Serve
 }

@@ -191,6 +191,29 @@ func soakSnapshot(i int, backends [2]string, ca *proxytest.Authority, other stri
 	return s
 }
 
+// TestListenerGoneBeforeFirstRequest: a connection whose listener goes away before its first request is served, however
+// many snapshots come meanwhile.
+func TestListenerGoneBeforeFirstRequest(t *testing.T) {
+	b := proxytest.Serve(t, answer(ok))
+	p := proxytest.Start(t, proxy.Config{})
+	s := proxytest.HTTP([]*ir.Route{proxytest.To("/", "b")}, map[string]string{"b": b.Addr})
+	s.Listeners[0].Options = &ir.Options{ProxyProtocol: true}
+	p.MustApply(s)
+	c := proxytest.Dial(t, p.Addr(proxytest.HTTPListener))
+	c.Send("PROXY TCP4 10.1.2.3 ")
+	proxytest.Eventually(t, "the connection is accepted", func() bool { return p.Sockets().Open() == 1 })
+	for range 3 {
+		p.MustApply(proxytest.Empty())
+	}
+	c.Send("10.0.0.1 4711 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if r, err := c.ReadResponse("GET"); r.Status != 200 {
+		t.Errorf("status %d, %v", r.Status, err)
+	}
+	if _, err := c.R.ReadByte(); !proxytest.Ended(err) {
+		t.Errorf("after the answer: %v, want the end", err)
+	}
+}
+
 // TestEarlierRequest: a request that began before its backend went is tried again
 // there, and not refused because of a change that came after it. When the backend
 // comes back it keeps its connections as before.

@@ -12,6 +12,7 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/filter"
+	"fsm/internal/proxy/limit"
 	"fsm/internal/proxy/listen"
 	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/relay"
@@ -46,6 +47,7 @@ type Proxy struct {
 	stats     *telemetry.Registry
 	accessLog *telemetry.AccessLog
 	upstream  *upstream.Registry
+	limits    *limit.Registry
 	sockets   *listen.Sockets
 	env       stack.Env
 	relays    relay.Env
@@ -90,16 +92,26 @@ func New(c Config) (*Proxy, error) {
 	keeper.EveryTick(func(now int64) { p.rest.Look(keeper.Parkings(), now) })
 	keeper.EveryTick(p.sweepUDP)
 	p.upstream = upstream.NewRegistry(keeper, c.Lookup, c.Log)
+	p.stats.Upstream = func() telemetry.UpstreamFigures { return telemetry.UpstreamFigures(p.upstream.Figures()) }
 	p.memory.Shrink = p.upstream.CloseIdle
 	p.sockets = listen.NewSockets(keeper, p.stats, &p.memory, c.Log)
 	mirrors := &stack.Mirrors{Upstream: p.upstream, Stats: p.stats}
 	p.env.Upstream, p.env.Stats, p.env.Log, p.env.LogByDefault = p.upstream, p.stats, p.accessLog, p.accessLog != nil
 	p.env.Tracer = c.Tracer
 	p.env.Memory = &p.memory
-	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N}
+	p.limits = limit.NewRegistry()
+	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N, Limiter: p.limiter}
 	p.env.Current.Store(&stack.Generation{})
 	p.relays = relay.Env{Upstream: p.upstream, Stats: p.stats, Log: p.accessLog, LogByDefault: p.accessLog != nil}
 	return p, nil
+}
+
+// limiter finds the bucket that a filter takes from.
+func (p *Proxy) limiter(name ir.LimiterName) filter.Limiter {
+	if b := p.limits.Bucket(name); b != nil {
+		return b
+	}
+	return nil
 }
 
 // Run serves until the context ends, and then closes everything at once. Drain
@@ -151,6 +163,9 @@ func (p *Proxy) Stats() *telemetry.Registry { return p.stats }
 
 // Upstream is what the proxy knows about backends.
 func (p *Proxy) Upstream() *upstream.Registry { return p.upstream }
+
+// Limits are the buckets of requests.
+func (p *Proxy) Limits() *limit.Registry { return p.limits }
 
 // Sockets are the proxy's listening sockets.
 func (p *Proxy) Sockets() *listen.Sockets { return p.sockets }

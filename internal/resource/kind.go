@@ -12,6 +12,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	"fsm/api/gateway/v1alpha1"
 	istiov1 "fsm/api/istio/v1"
 	multicluster "fsm/api/multicluster/v1alpha1"
 	policyv1alpha1 "fsm/api/policy/v1alpha1"
@@ -62,12 +63,28 @@ var kinds = []Kind{
 	{Name: "ReferenceGrant", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1beta1"}, crd: "referencegrants", object: &gatewayv1.ReferenceGrant{}},
 	{Name: "BackendTLSPolicy", Group: gatewayv1.GroupName, Versions: []string{"v1", "v1alpha3"}, crd: "backendtlspolicies", object: &gatewayv1.BackendTLSPolicy{}},
 
+	policyKind("AccessControlPolicy", "accesscontrolpolicies", &v1alpha1.AccessControlPolicy{}),
+	policyKind("RateLimitPolicy", "ratelimitpolicies", &v1alpha1.RateLimitPolicy{}),
+	policyKind("FaultInjectionPolicy", "faultinjectionpolicies", &v1alpha1.FaultInjectionPolicy{}),
+	policyKind("GatewayTLSPolicy", "gatewaytlspolicies", &v1alpha1.GatewayTLSPolicy{}),
+	policyKind("RetryPolicy", "retrypolicies", &v1alpha1.RetryPolicy{}),
+	policyKind("SessionStickyPolicy", "sessionstickypolicies", &v1alpha1.SessionStickyPolicy{}),
+	policyKind("HealthCheckPolicy", "healthcheckpolicies", &v1alpha1.HealthCheckPolicy{}),
+	policyKind("LoadBalancerPolicy", "loadbalancerpolicies", &v1alpha1.LoadBalancerPolicy{}),
+	policyKind("CircuitBreakingPolicy", "circuitbreakingpolicies", &v1alpha1.CircuitBreakingPolicy{}),
+	policyKind("UpstreamTLSPolicy", "upstreamtlspolicies", &v1alpha1.UpstreamTLSPolicy{}),
+
 	{Name: "NamespacedIngress", Group: multicluster.GroupName, Versions: []string{"v1alpha1"}, crd: "namespacedingresses", object: &multicluster.NamespacedIngress{}},
 	{Name: "MeshConfig", Group: v1alpha3.GroupName, Versions: []string{"v1alpha3", "v1alpha2", "v1alpha1"}, crd: "meshconfigs", object: &v1alpha3.MeshConfig{}},
 	{Name: "IngressBackend", Group: policyv1alpha1.GroupName, Versions: []string{"v1alpha1"}, crd: "ingressbackends", object: &policyv1alpha1.IngressBackend{}},
 
 	{Name: "Gateway", Group: istiov1.GroupName, Versions: []string{"v1", "v1beta1", "v1alpha3"}, crd: "gateways", object: &istiov1.Gateway{}},
 	{Name: "VirtualService", Group: istiov1.GroupName, Versions: []string{"v1", "v1beta1", "v1alpha3"}, crd: "virtualservices", object: &istiov1.VirtualService{}},
+}
+
+// policyKind is a kind of policy of our own.
+func policyKind(name, plural string, object v1alpha1.Policy) Kind {
+	return Kind{Name: name, Group: v1alpha1.GroupName, Versions: []string{"v1alpha1"}, crd: plural, object: object}
 }
 
 // Kinds lists what this build understands.

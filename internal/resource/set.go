@@ -120,6 +120,15 @@ func List[T Object](s *Set) []T {
 	return list
 }
 
+// Like returns all objects of the same type as one, sorted by namespace and name.
+func (s *Set) Like(object Object) []Object {
+	sh := s.byType[reflect.TypeOf(object)]
+	if sh == nil {
+		return nil
+	}
+	return slices.Clone(sh.sorted)
+}
+
 // Len is the number of objects.
 func (s *Set) Len() int {
 	n := 0

@@ -80,7 +80,7 @@ func TestIstioConditions(t *testing.T) {
 	l := newLab(t)
 	p, _ := l.istio()
 	l.Lend(istioGateway)
-	l.Lend(virtualService("v", "    fault: {abort: {httpStatus: 500}}\n"))
+	l.Lend(virtualService("v", "    delegate: {name: other}\n"))
 	l.says("v", "Accepted=False/UnsupportedValue", "ResolvedRefs=False/BackendNotFound")
 	l.Check(l.ApplyStatus(l.Ctx, "istiod", strings.Replace(virtualService("v", ""), "spec:", `status:
   conditions: [`+strings.Replace(scanned, "example.com/Scanned", "Reconciled", 1)+`]

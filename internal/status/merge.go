@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
 	istiov1 "fsm/api/istio/v1"
 	policyv1alpha1 "fsm/api/policy/v1alpha1"
 	"fsm/internal/translate/report"
@@ -228,6 +229,12 @@ func (m merger) ingress(current, want *networkingv1.IngressStatus) fields {
 	return f
 }
 
+func (m merger) attachment(current, want *v1alpha1.PolicyStatus) fields {
+	f := fields{}
+	f.set("conditions", current.Conditions, m.conditions(current.Conditions, want.Conditions, policyTypes))
+	return f
+}
+
 // compare says what of a status has to be written so that it says what is wanted.
 // Of types that do not belong together there is nothing to write.
 func (m merger) compare(current, want any) fields {
@@ -263,6 +270,10 @@ func (m merger) compare(current, want any) fields {
 	case report.Commit:
 		if current, ok := current.(*policyv1alpha1.IngressBackendStatus); ok {
 			return m.commit(current, want)
+		}
+	case *v1alpha1.PolicyStatus:
+		if current, ok := current.(*v1alpha1.PolicyStatus); ok {
+			return m.attachment(current, want)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 type demand struct {
 	key resource.Key
 	// status is a pointer to one of the status types of the Gateway API or of Istio, to
-	// that of an Ingress, or a commit.
+	// that of an Ingress or of our own policies, or a commit.
 	status any
 	// shared is set for statuses that are the report's own: while the pointer is the
 	// same, so is what it says.
@@ -70,6 +70,9 @@ func (w *Writer) demands(rep *report.Report) []demand {
 	}
 	all = append(all, w.ingresses(rep)...)
 	all = append(append(all, w.istio(rep)...), commits(rep)...)
+	for key, s := range rep.Attachments {
+		all = append(all, demand{key: key, status: s})
+	}
 	return append(all, w.leftovers(rep)...)
 }
 

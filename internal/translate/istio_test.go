@@ -44,7 +44,7 @@ func documentedFields(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	documented := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-zA-Z.]+)` \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-zA-Z0-9.]+)` \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1) {
 		documented[m[1]] = m[2]
 	}
 	return documented
@@ -53,8 +53,7 @@ func documentedFields(t *testing.T) map[string]string {
 // leaves are types that one line of the document is about.
 var leaves = []reflect.Type{
 	reflect.TypeFor[istiov1.StringMatch](), reflect.TypeFor[istiov1.Destination](), reflect.TypeFor[istiov1.Headers](),
-	reflect.TypeFor[istiov1.Percent](), reflect.TypeFor[istiov1.CertificatePaths](), reflect.TypeFor[istiov1.HTTPDelay](),
-	reflect.TypeFor[istiov1.HTTPAbort](),
+	reflect.TypeFor[istiov1.Percent](), reflect.TypeFor[istiov1.CertificatePaths](),
 }
 
 // walk collects the paths of all fields below a type.
@@ -96,8 +95,8 @@ var probes = map[string]string{
 	"http.retries.retryOn":                  "retries: {attempts: 1, retryOn: unavailable}",
 	"http.retries.retryRemoteLocalities":    "retries: {attempts: 1, retryRemoteLocalities: true}",
 	"http.retries.retryIgnorePreviousHosts": "retries: {attempts: 1, retryIgnorePreviousHosts: true}",
-	"http.fault.delay":                      "fault: {delay: {fixedDelay: 5s}}",
-	"http.fault.abort":                      "fault: {abort: {httpStatus: 500}}",
+	"http.fault.delay.exponentialDelay":     "fault: {delay: {exponentialDelay: 5s, percentage: {value: 1}}}",
+	"http.fault.abort.http2Error":           "fault: {abort: {http2Error: a, percentage: {value: 1}}}",
 	"http.corsPolicy.allowOrigins":          "corsPolicy: {allowOrigins: [{prefix: a}]}",
 	"http.corsPolicy.unmatchedPreflights":   "corsPolicy: {unmatchedPreflights: FORWARD}",
 	"http.redirect.derivePort":              "redirect: {derivePort: FROM_REQUEST_PORT, scheme: https}",
@@ -128,11 +127,7 @@ func checkProbe(t *testing.T, field, says, probe string) {
 	_, rep := translate.Translate(decode([]byte(manifest)), translate.Config{Standalone: true})
 	refused, ignored := false, false
 	for line := range strings.Lines(rep.String()) {
-		// Paths have indexes in them, and the kind of fault stands without its parts.
-		line = regexp.MustCompile(`\[[0-9]+\]`).ReplaceAllString(line, "")
-		if strings.HasPrefix(rest, "fault.") {
-			rest = "fault"
-		}
+		line = regexp.MustCompile(`\[[0-9]+\]`).ReplaceAllString(line, "") // paths have indexes in them
 		if !strings.Contains(line, kind+"."+rest) {
 			continue
 		}

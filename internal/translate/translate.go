@@ -53,6 +53,7 @@ type Translator struct {
 	// frontends, one for each input language, in the order in which they add to
 	// the results. None depends on what another one added.
 	frontends []frontend
+	policies  *policy.Index
 	last      sizes
 }
 
@@ -67,7 +68,7 @@ func New(config Config) *Translator {
 	src := core.NewSource(config)
 	policies := policy.NewIndex(src)
 	return &Translator{
-		src: src,
+		src: src, policies: policies,
 		frontends: []frontend{
 			gatewayapi.New(config, src, policies),
 			ingress.New(config, src, policies),
@@ -85,6 +86,7 @@ func (t *Translator) Translate(set *resource.Set) (*ir.Mesh, *report.Report) {
 	for _, f := range t.frontends {
 		f.Translate(mesh, rep)
 	}
+	t.policies.ReportPorts(rep)
 	t.last = sizes{routes: len(rep.Routes), tables: len(mesh.Tables), backends: len(mesh.Backends), endpoints: len(mesh.Endpoints)}
 	return mesh, rep
 }

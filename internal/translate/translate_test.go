@@ -32,7 +32,12 @@ func TestGolden(t *testing.T) {
 			if configured(c, "unchecked") {
 				set = decodeUnchecked(c.Input)
 			}
+			var sessionKey ir.Private
+			if configured(c, "session-key") {
+				sessionKey = "key"
+			}
 			mesh, rep := translate.Translate(set, translate.Config{
+				SessionKey: sessionKey,
 				Standalone: !configured(c, "cluster"),
 				DNS:        translate.DNS{Restricted: configured(c, "restricted-dns")},
 				NoGateways: configured(c, "no-gateways"),

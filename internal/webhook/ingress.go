@@ -9,16 +9,12 @@ import (
 )
 
 // Ingress judges Ingresses. What examine says comes of one is what would come of it: an
-// Ingress none of whose requests would be served is refused. One that is being deleted
-// may be written, so that it can go.
+// Ingress none of whose requests would be served is refused.
 func Ingress(examine func(*networkingv1.Ingress) (mistakes, warnings []string)) Judge {
 	return func(object []byte) Verdict {
 		var o networkingv1.Ingress
 		if err := json.Unmarshal(object, &o); err != nil { // the API server has read it, too
 			return Verdict{Mistakes: field.ErrorList{field.InternalError(nil, fmt.Errorf("read Ingress: %w", err))}}
-		}
-		if o.DeletionTimestamp != nil {
-			return Verdict{}
 		}
 		mistakes, warnings := examine(&o)
 		v := Verdict{Warnings: warnings}

@@ -324,6 +324,7 @@ func cmdStandin(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	running, err := standin.Start(standin.Config{
 		Host: s.ip, Names: args, Output: &s.output, CertificateFile: filepath.Join(s.work, "httpbin.org.crt"),
+		PodCertificate: ts.MkAbs("server-cert.pem"), PodKey: ts.MkAbs("server-key.pem"),
 		TLS: cfg, Protocols: s.versions.backend.protocols(),
 	})
 	ts.Defer(running.Close)

@@ -193,7 +193,6 @@ func nginxClients() map[string]nginxCase {
 func nginxRefused() map[string]nginxCase {
 	table := map[string]nginxCase{}
 	for name, value := range map[string]string{
-		"whitelist-source-range": "10.0.0.0/8", "allowlist-source-range": "10.0.0.0/8", "denylist-source-range": "10.0.0.0/8",
 		"auth-type": "basic", "auth-url": "http://auth.example/", "auth-tls-match-cn": "CN=alice", "enable-modsecurity": "true", "satisfy": "any",
 	} {
 		table[name+" is not honoured, and protects"] = nginxCase{

@@ -51,7 +51,7 @@ func nginxTable() map[string]nginxCase {
 	table := map[string]nginxCase{}
 	for _, part := range []map[string]nginxCase{
 		nginxRedirects(), nginxPaths(), nginxRewrites(), nginxHosts(), nginxCanaries(),
-		nginxMessages(), nginxUpstreams(), nginxClients(), nginxRefused(),
+		nginxMessages(), nginxUpstreams(), nginxEndpoints(), nginxClients(), nginxAddresses(), nginxRefused(),
 	} {
 		maps.Copy(table, part)
 	}
@@ -194,16 +194,11 @@ func (s *script) manifests() (objects []resource.Object, err error) {
 	return objects, err
 }
 
-// pendingAnnotations wait for policies of FSM: limits, sessions and ways of balancing.
+// pendingAnnotations wait for limits of single clients.
 // Until then they are warnings, and have no row in the table.
 func pendingAnnotations() []string {
 	return []string{
-		"affinity", "affinity-canary-behavior", "affinity-mode",
 		"limit-allowlist", "limit-burst-multiplier", "limit-connections", "limit-rate", "limit-rate-after", "limit-rpm", "limit-rps", "limit-whitelist",
-		"load-balance",
-		"session-cookie-change-on-failure", "session-cookie-conditional-samesite-none", "session-cookie-domain", "session-cookie-expires",
-		"session-cookie-max-age", "session-cookie-name", "session-cookie-path", "session-cookie-samesite", "session-cookie-secure",
-		"upstream-hash-by", "upstream-hash-by-subset", "upstream-hash-by-subset-size",
 	}
 }
 

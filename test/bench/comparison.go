@@ -32,12 +32,14 @@ type entrant struct {
 	label     string
 	kind      peer.Kind
 	accessLog bool
+	policies  bool // for fsm only
 }
 
 // Labels of entrants that others are named by.
 const (
-	ours           = "fsm"
-	oursWithoutLog = "fsm, no log"
+	ours                = "fsm"
+	oursWithoutLog      = "fsm, no log"
+	oursWithoutPolicies = "fsm, plain"
 )
 
 // allPeers are the peers as they come.
@@ -102,7 +104,7 @@ func (c comparison) run(ctx context.Context, s *session) (*outcome, error) {
 	}()
 	for _, e := range c.entrants {
 		site := c.site
-		site.Backend, site.AccessLog = backend, e.accessLog
+		site.Backend, site.AccessLog, site.Policies = backend, e.accessLog, e.policies
 		r := &row{Peer: e.label}
 		out.Rows = append(out.Rows, r)
 		p, err := s.lab.Start(ctx, e.kind, site)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 
@@ -43,6 +45,10 @@ func tests() []test {
 		"log/128B-64", "HTTP/1.1, 128-byte bodies, 64 connections, closed loop, everybody with an access log",
 		[]promise{noMoreThan(1.15, oursWithoutLog), noMoreThanNginx, noMoreThanHAProxy},
 		withAccessLog().run,
+	}, {
+		"policies/128B-64", "HTTP/1.1, 128-byte bodies, 64 connections, closed loop, with access control, a rate limit and a session cookie",
+		[]promise{noMoreThan(1.15, oursWithoutPolicies)},
+		withPolicies().run,
 	}, {
 		"tls/128B-64", "TLS 1.3 kept alive, 128-byte bodies, 64 connections, closed loop",
 		[]promise{noMoreThanNginx},
@@ -128,6 +134,44 @@ func withAccessLog() comparison {
 		{label: "haproxy", kind: peer.HAProxy, accessLog: true},
 	}
 	return c
+}
+
+// withPolicies compares with our own proxy without policies. Both get the cookie, which
+// clients send once they have it.
+func withPolicies() comparison {
+	return comparison{
+		unit: "request", site: peer.Site{Protocol: peer.HTTP, Routes: routes},
+		entrants: []entrant{{label: ours, kind: peer.FSM, policies: true}, {label: oursWithoutPolicies, kind: peer.FSM}},
+		load: func(ctx context.Context, _ *session, t turn) (load.Result, error) {
+			cookie, err := sessionCookie(ctx, t.target)
+			if err != nil {
+				return load.Result{}, err
+			}
+			return load.Closed{
+				Target: t.target, Clients: 64, Duration: t.duration, Talk: load.HTTP(load.Requests(routes, load.Small, "Cookie: "+cookie)),
+			}.Run(ctx)
+		},
+	}
+}
+
+// sessionCookie asks for a cookie. From a peer that sets none it is one that means
+// nothing.
+func sessionCookie(ctx context.Context, target load.Target) (string, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, target.URL()+load.Path(0, load.Small), nil)
+	if err != nil {
+		return "", fmt.Errorf("ask for a session cookie: %w", err)
+	}
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return "", fmt.Errorf("ask for a session cookie: %w", err)
+	}
+	defer res.Body.Close()
+	for _, c := range res.Cookies() {
+		if c.Name == peer.SessionCookie {
+			return c.Name + "=" + c.Value, nil
+		}
+	}
+	return peer.SessionCookie + "=12345678901234567890", nil
 }
 
 // handshakes makes a connection for each request, and resumes none.

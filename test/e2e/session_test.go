@@ -48,8 +48,13 @@ func setup(env *testscript.Env) error {
 	env.Setenv("NEXT", filepath.Join(programs, "next"))
 	env.Setenv("VERSION", version)
 	env.Setenv("NEXT_VERSION", os.Getenv(nextVariable))
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLES", examples)
 	env.Setenv("HOME", env.WorkDir)
-	s.exported = []string{"KUBECONFIG", "PATH", "NEXT", "VERSION", "NEXT_VERSION", "HOME"}
+	s.exported = []string{"KUBECONFIG", "PATH", "NEXT", "VERSION", "NEXT_VERSION", "EXAMPLES", "HOME"}
 	curl := "silent\nshow-error\nnoproxy = \"*\"\nmax-time = 20\n"
 	return os.WriteFile(filepath.Join(env.WorkDir, ".curlrc"), []byte(curl), 0o644)
 }

@@ -105,16 +105,21 @@ func (a *admin) ready(w http.ResponseWriter, _ *http.Request) {
 
 // cluster is a backend as /clusters shows it.
 type cluster struct {
-	Name      ir.BackendName `json:"name"`
-	Origin    string         `json:"origin"`
-	Failure   string         `json:"failure,omitempty"`
-	Endpoints []endpoint     `json:"endpoints"`
+	Name        ir.BackendName `json:"name"`
+	Origin      string         `json:"origin"`
+	Failure     string         `json:"failure,omitempty"`
+	CircuitOpen bool           `json:"circuitOpen,omitempty"`
+	Endpoints   []endpoint     `json:"endpoints"`
 }
 
 type endpoint struct {
 	Address string `json:"address"`
 	Open    int    `json:"open"`
 	Idle    int    `json:"idle"`
+	// Active are requests and relayed connections under way.
+	Active int `json:"active"`
+	// Out says that the endpoint is left out.
+	Out bool `json:"out,omitempty"`
 }
 
 func (a *admin) clusters(w http.ResponseWriter, _ *http.Request) {
@@ -124,9 +129,10 @@ func (a *admin) clusters(w http.ResponseWriter, _ *http.Request) {
 		if f := b.Failure(); f != nil {
 			c.Failure = f.Error()
 		}
-		for _, p := range b.Pools() {
-			open, idle := p.Open()
-			c.Endpoints = append(c.Endpoints, endpoint{p.Address().String(), open, idle})
+		c.CircuitOpen = b.Open()
+		for _, e := range b.All() {
+			open, idle := e.Open()
+			c.Endpoints = append(c.Endpoints, endpoint{e.Address().String(), open, idle, e.Active(), e.Out()})
 		}
 		list = append(list, c)
 	}

@@ -24,6 +24,8 @@ type Env struct {
 	Dispatch func(x *message.Exchange, backend ir.BackendName)
 	// Random returns a number in [0, n).
 	Random func(n uint32) uint32
+	// Limiter finds what a rate limit takes from; nil when there is none of that name.
+	Limiter func(name ir.LimiterName) Limiter
 }
 
 // New compiles filters, in order.
@@ -50,6 +52,16 @@ func New(filters ir.Filters, env *Env) ([]Filter, error) {
 			compiled = append(compiled, newCORS(f))
 		case *ir.BodyLimit:
 			compiled = append(compiled, &bodyLimit{bytes: f.Bytes})
+		case *ir.AccessControl:
+			compiled = append(compiled, newAccessControl(f))
+		case *ir.RateLimit:
+			limit, err := newRateLimit(f, env)
+			if err != nil {
+				return nil, err
+			}
+			compiled = append(compiled, limit)
+		case *ir.Fault:
+			compiled = append(compiled, newFault(f, env))
 		default:
 			return nil, fmt.Errorf("filter %T has no implementation", f)
 		}

@@ -22,6 +22,7 @@ const (
 	ReasonHandshake      = "tls_handshake"
 	ReasonOpeningTimeout = "opening_timeout"
 	ReasonOverload       = "overload"
+	ReasonAccessDenied   = "access_denied"
 )
 
 // accept takes connections until the socket is closed.
@@ -48,13 +49,16 @@ func (l *listener) accept() {
 // admit enforces the caps. A connection over one is closed at once: refusing the
 // newest keeps those that are being served.
 func (l *listener) admit(tcp *net.TCPConn) bool {
-	options := &l.current.Load().options
+	s := l.current.Load()
+	options := &s.options
 	reason := ""
 	all, own := l.owner.open.Add(1), l.stats.Open.Add(1)
 	if l.owner.memory.Full() {
 		reason = ReasonOverload
 	} else if all > MaxOpen || own > int64(options.MaxConnections) {
 		reason = ReasonMaxConnections
+	} else if !options.ProxyProtocol && !s.access.Admits(remote(tcp).Addr()) {
+		reason = ReasonAccessDenied
 	} else if limit := options.MaxConnectionsPerAddress; limit > 0 && !l.countAddress(remote(tcp).Addr(), int(limit)) {
 		reason = ReasonMaxPerAddress
 	}
@@ -96,6 +100,7 @@ func (l *listener) serve(tcp *net.TCPConn) {
 		return
 	}
 	conn.SetStall(time.Duration(s.options.WriteTimeout))
+	conn.Shape(&l.rate.In, &l.rate.Out)
 	peer := remote(tcp)
 	l.mu.Lock()
 	l.conns[conn] = ""
@@ -108,9 +113,12 @@ func (l *listener) serve(tcp *net.TCPConn) {
 	stream, chain, reason := s.open(conn, info)
 	if reason != "" {
 		l.stats.Refuse(reason)
-		if stream.TLS != nil {
+		switch {
+		case reason == ReasonAccessDenied:
+			_ = conn.Reset()
+		case stream.TLS != nil:
 			_ = stream.Close() // says goodbye in TLS
-		} else {
+		default:
 			_ = conn.Close()
 		}
 		closed()
@@ -173,6 +181,9 @@ func (s *settings) open(conn *socket.Conn, info *message.Connection) (*socket.St
 		}
 		if header.Source.IsValid() {
 			info.Remote, info.Local = header.Source, header.Destination
+		}
+		if !s.access.Admits(info.Remote.Addr()) {
+			return stream, nil, ReasonAccessDenied
 		}
 	}
 	if s.secure == nil {

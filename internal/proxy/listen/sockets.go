@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"fsm/internal/ir"
+	"fsm/internal/proxy/limit"
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/overload"
 	"fsm/internal/proxy/route"
@@ -69,6 +70,8 @@ type listener struct {
 	udp     *net.UDPConn
 	stats   *telemetry.SocketStats
 	current atomic.Pointer[settings]
+	// rate is what the connections share, for as long as the socket is there.
+	rate limit.Port
 
 	mu    sync.Mutex
 	conns map[*socket.Conn]string // to the name of its chain; empty before it has one
@@ -81,6 +84,8 @@ type listener struct {
 type settings struct {
 	port    uint16
 	options ir.Options
+	// access is nil when every client may connect.
+	access *ir.PortAccess
 	// plain serves connections without TLS; nil if there is no such chain.
 	plain *Chain
 	// secure is by server name; nil if no chain wants TLS.
@@ -219,6 +224,11 @@ func (s *Sockets) Open() int { return int(s.open.Load()) }
 // whose chain is gone.
 func (l *listener) set(c *Config) {
 	s := &settings{port: c.Listener.AdvertisedPort(), options: c.Options, names: map[string]bool{}}
+	var rate *ir.PortRate
+	if g := c.Listener.Guard; g != nil {
+		s.access, rate = g.Access, g.Rate
+	}
+	l.rate.Set(rate)
 	var names []string
 	var chains []*Chain
 	for i := range c.Chains {

@@ -128,6 +128,9 @@ type Exchange struct {
 	Client netip.Addr
 	// Secure is set when the client's own connection is TLS, as far as trusted.
 	Secure bool
+	// ForwardedFor is the X-Forwarded-For header as it was received, whether it is
+	// believed or not; nil when there was none.
+	ForwardedFor []byte
 	// Prefix is the length of the path prefix that the route matched.
 	Prefix int
 	// Origin is the request's Origin header as a CORS filter met it; filters behind
@@ -198,6 +201,7 @@ func (x *Exchange) Reset() {
 	x.Response.Header.Reset(nil)
 	x.Response.Status, x.Response.Length, x.Response.Body, x.Response.Upgraded = 0, NoBody, nil, false
 	x.Client, x.Secure, x.Prefix, x.Origin, x.Close, x.Reason = netip.Addr{}, false, 0, nil, false, ""
+	x.ForwardedFor = nil
 	x.attempt.abandoned, x.attempt.current, x.Cancellable = false, nil, false
 	if cap(x.arena) > maxArena {
 		x.arena = nil

@@ -11,8 +11,12 @@ type Reply struct {
 	Reason string
 	// Header lines of the answer, beyond the usual ones.
 	Header []Field
-	// Body of the answer; empty for none.
+	// Body of the answer; empty for the phrase of an error's status.
 	Body string
+	// Bare leaves an empty body empty.
+	Bare bool
+	// GRPCStatus is for clients of gRPC; 0 for what follows from reason and status.
+	GRPCStatus int
 	// Cause is for the log.
 	Cause error
 }

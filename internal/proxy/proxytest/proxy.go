@@ -67,6 +67,12 @@ func (p *Proxy) Addr(name ir.ListenerName) string {
 	return a.String()
 }
 
+// Waiting is how many requests wait for a limiter of a snapshot.
+func (p *Proxy) Waiting(name ir.LimiterName) int {
+	_, waiting := p.Limits().Bucket(name).Left()
+	return waiting
+}
+
 // Eventually waits until a condition holds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
@@ -105,6 +111,7 @@ func Empty() *ir.Snapshot {
 	return &ir.Snapshot{
 		Tables: map[ir.TableName]*ir.RouteTable{}, Backends: map[ir.BackendName]*ir.Backend{},
 		Endpoints: map[ir.EndpointsName]*ir.Endpoints{}, Secrets: map[ir.SecretName]*ir.Secret{},
+		Limiters: map[ir.LimiterName]*ir.Limiter{},
 	}
 }
 

@@ -91,8 +91,9 @@ func (c *config) admit(client netip.Addr) error {
 
 var errNoDestination = &message.Reply{Reason: upstream.ReasonNoBackends}
 
-// pick chooses a backend and an endpoint.
-func (c *config) pick() (*upstream.Backend, *upstream.Pool, error) {
+// pick chooses a backend and an endpoint, not one that just failed if there is
+// another.
+func (c *config) pick(client netip.Addr, not netip.AddrPort) (*upstream.Backend, *upstream.Endpoint, error) {
 	i := c.choose.Pick()
 	if i < 0 {
 		return nil, nil, errNoDestination
@@ -101,6 +102,6 @@ func (c *config) pick() (*upstream.Backend, *upstream.Pool, error) {
 	if d.failure != nil {
 		return nil, nil, d.failure
 	}
-	p, err := d.backend.Pick()
-	return d.backend, p, err
+	e, err := d.backend.Pick(upstream.Choice{Client: client, Not: not})
+	return d.backend, e, err
 }

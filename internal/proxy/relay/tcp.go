@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -11,6 +12,7 @@ import (
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/telemetry"
+	"fsm/internal/proxy/upstream"
 )
 
 // TCP relays the connections of a chain. It outlives snapshots: each connection
@@ -40,11 +42,12 @@ func (t *TCP) Serve(client *socket.Stream, info *message.Connection, closed func
 	client.Sock.SetStall(cfg.stall)
 	err := cfg.admit(info.Remote.Addr())
 	if err == nil {
-		err = s.connect(t)
+		err = s.connect(t, info.Remote.Addr())
 	}
 	if err == nil {
 		err = s.relay()
 		_ = s.backend.Close()
+		s.endpoint.Leave()
 	}
 	if reply, ok := errors.AsType[*message.Reply](err); ok {
 		s.reason = reply.Reason
@@ -61,6 +64,7 @@ func (t *TCP) Serve(client *socket.Stream, info *message.Connection, closed func
 type session struct {
 	cfg             *config
 	client, backend *socket.Stream
+	endpoint        *upstream.Endpoint
 	active          atomic.Int64
 	up, down        atomic.Uint64
 	begun           int64
@@ -69,20 +73,26 @@ type session struct {
 }
 
 // connect finds an endpoint that accepts the connection.
-func (s *session) connect(t *TCP) error {
+func (s *session) connect(t *TCP, client netip.Addr) error {
+	var failed netip.AddrPort
 	for try := 1; ; try++ {
-		b, pool, err := s.cfg.pick()
+		b, e, err := s.cfg.pick(client, failed)
 		if err != nil {
 			return err
 		}
-		s.attempt = telemetry.Attempt{Backend: string(b.Name), Endpoint: pool.Address(), Begun: socket.Now() - s.begun}
-		s.backend, err = b.Relay(pool, t.keeper)
+		s.attempt = telemetry.Attempt{Backend: string(b.Name), Endpoint: e.Address(), Begun: socket.Now() - s.begun}
+		s.backend, err = b.Relay(e.Pool, t.keeper)
 		if err == nil {
+			b.Fine(e)
+			s.endpoint = e
 			s.attempt.Connected = socket.Now() - s.begun
 			s.backend.Sock.SetStall(s.cfg.stall)
 			return nil
 		}
-		if try == connectTries || b.Endpoints() < 2 {
+		e.Leave()
+		b.Failed(e)
+		failed = e.Address()
+		if try == connectTries || !b.Others(failed) {
 			return err
 		}
 	}

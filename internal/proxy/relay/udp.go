@@ -12,6 +12,7 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/buffer"
+	"fsm/internal/proxy/limit"
 	"fsm/internal/proxy/message"
 	"fsm/internal/proxy/socket"
 	"fsm/internal/proxy/telemetry"
@@ -24,6 +25,8 @@ type UDP struct {
 	env    *Env
 	socket *telemetry.SocketStats
 	config atomic.Pointer[config]
+	access atomic.Pointer[ir.PortAccess]
+	rate   limit.Port
 
 	mu       sync.Mutex
 	sessions map[netip.AddrPort]*udpSession
@@ -36,9 +39,10 @@ type udpSession struct {
 	client netip.AddrPort
 	// local says from which of our addresses the client expects the answers, in
 	// the form that the kernel gave it; nil where the socket has only one.
-	local   []byte
-	backend *net.UDPConn
-	active  atomic.Int64
+	local    []byte
+	backend  *net.UDPConn
+	endpoint *upstream.Endpoint
+	active   atomic.Int64
 }
 
 // NewUDP makes a relay. Set must be called before it serves.
@@ -50,6 +54,16 @@ func NewUDP(env *Env, stats *telemetry.SocketStats) *UDP {
 // from now on. Options are resolved.
 func (u *UDP) Set(c *ir.Chain, o *ir.Options) {
 	u.config.Store(compile(c, o, u.config.Load(), u.env))
+}
+
+// Guard makes these the demands in force. Sessions of clients that may no longer begin
+// one go on.
+func (u *UDP) Guard(g *ir.Guard) {
+	if g == nil {
+		g = &ir.Guard{}
+	}
+	u.access.Store(g.Access)
+	u.rate.Set(g.Rate)
 }
 
 // maxDatagram is more than any datagram has.
@@ -70,6 +84,7 @@ func (u *UDP) Serve(conn *net.UDPConn) {
 		if s == nil {
 			continue
 		}
+		u.rate.In.Wait(n)
 		s.active.Store(socket.Now())
 		s.cfg.stats.Received.Add(uint64(n))
 		// A datagram that cannot be sent is lost, as datagrams are.
@@ -83,8 +98,13 @@ func (u *UDP) Serve(conn *net.UDPConn) {
 	u.wg.Wait()
 }
 
-// ReasonMaxSessions: a listener's sessions count as connections do.
-const ReasonMaxSessions = "max_connections"
+// Sessions that cannot be have the reasons of connections.
+const (
+	// ReasonMaxSessions: a listener's sessions count as connections do.
+	ReasonMaxSessions = "max_connections"
+	// ReasonAccessDenied: the client may not use the port.
+	ReasonAccessDenied = "access_denied"
+)
 
 // session finds or begins the session of a client; nil when there can be none.
 func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udpSession {
@@ -93,19 +113,23 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 	if s := u.sessions[client]; s != nil {
 		return s
 	}
+	if !u.access.Load().Admits(client.Addr()) {
+		u.socket.Refuse(ReasonAccessDenied)
+		return nil
+	}
 	cfg := u.config.Load()
 	if len(u.sessions) >= cfg.maxSessions {
 		u.socket.Refuse(ReasonMaxSessions)
 		return nil
 	}
-	backend, err := cfg.dialUDP(client)
+	backend, endpoint, err := cfg.dialUDP(client.Addr())
 	if err != nil {
 		if reply, ok := errors.AsType[*message.Reply](err); ok {
 			cfg.stats.Reply(reply.Reason)
 		}
 		return nil
 	}
-	s := &udpSession{cfg: cfg, client: client, local: append([]byte(nil), oob...), backend: backend}
+	s := &udpSession{cfg: cfg, client: client, local: append([]byte(nil), oob...), backend: backend, endpoint: endpoint}
 	u.sessions[client] = s
 	u.socket.Open.Add(1)
 	u.socket.Opened.Add(1)
@@ -114,20 +138,21 @@ func (u *UDP) session(conn *net.UDPConn, client netip.AddrPort, oob []byte) *udp
 }
 
 // dialUDP opens a socket towards an endpoint, for a client.
-func (c *config) dialUDP(client netip.AddrPort) (*net.UDPConn, error) {
-	if err := c.admit(client.Addr()); err != nil {
-		return nil, err
+func (c *config) dialUDP(client netip.Addr) (*net.UDPConn, *upstream.Endpoint, error) {
+	if err := c.admit(client); err != nil {
+		return nil, nil, err
 	}
-	_, pool, err := c.pick()
+	_, e, err := c.pick(client, netip.AddrPort{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	conn, err := (&net.Dialer{}).DialUDP(context.Background(), "udp", netip.AddrPort{}, pool.Address())
+	conn, err := (&net.Dialer{}).DialUDP(context.Background(), "udp", netip.AddrPort{}, e.Address())
 	if err != nil {
-		cause := fmt.Errorf("open a socket towards %s: %w", pool.Address(), err)
-		return nil, &message.Reply{Reason: upstream.ReasonConnect, Cause: cause}
+		e.Leave()
+		cause := fmt.Errorf("open a socket towards %s: %w", e.Address(), err)
+		return nil, nil, &message.Reply{Reason: upstream.ReasonConnect, Cause: cause}
 	}
-	return conn, nil
+	return conn, e, nil
 }
 
 // answer sends what the endpoint says back to the client, until the session
@@ -151,6 +176,7 @@ func (u *UDP) answer(conn *net.UDPConn, s *udpSession) {
 			}
 			s.active.Store(socket.Now())
 			s.cfg.stats.Sent.Add(uint64(n))
+			u.rate.Out.Wait(n)
 			_, _, _ = conn.WriteMsgUDPAddrPort(buf.B[:n], s.local, s.client)
 			return true
 		})
@@ -164,6 +190,7 @@ func (u *UDP) forget(s *udpSession) {
 	u.mu.Lock()
 	delete(u.sessions, s.client)
 	u.mu.Unlock()
+	s.endpoint.Leave()
 	u.socket.Open.Add(-1)
 }
 

@@ -41,6 +41,8 @@ type Conn struct {
 	// peek and readable serve Readable; made on first use.
 	peek     func(fd uintptr)
 	readable bool
+	// in and out spread bytes over time; nil for those that nobody limits.
+	in, out Shaper
 
 	// Fields of the keeper.
 	index    int // in its list; -1 when not in it
@@ -202,7 +204,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	c.read.buf = p
+	c.read.buf = c.room(p)
 	return c.finishRead(c.raw.Read(c.read.try))
 }
 
@@ -225,6 +227,7 @@ func (c *Conn) finishRead(err error) (int, error) {
 	if c.read.n == 0 {
 		return 0, io.EOF
 	}
+	c.took(c.read.n)
 	return c.read.n, nil
 }
 
@@ -258,9 +261,10 @@ func (c *Conn) Hold(step func() (wait bool)) error {
 // TryRead reads without waiting, from within the step of Hold. again means that
 // there is nothing now.
 func (c *Conn) TryRead(p []byte) (n int, again bool, err error) {
-	n, errno := rawRead(c.read.fd, p)
+	n, errno := rawRead(c.read.fd, c.room(p))
 	switch {
 	case n > 0:
+		c.took(n)
 		return n, false, nil
 	case errno == syscall.EAGAIN:
 		return 0, true, nil
@@ -388,6 +392,13 @@ func (c *Conn) Write(p []byte) (int, error) { return c.Write3(p, nil, nil) }
 
 // Write3 writes three pieces, in one call to the kernel where it takes them.
 func (c *Conn) Write3(a, b, d []byte) (int, error) {
+	if c.shapedOut() {
+		return c.writeShaped(a, b, d)
+	}
+	return c.write3(a, b, d)
+}
+
+func (c *Conn) write3(a, b, d []byte) (int, error) {
 	w := &c.write
 	w.pieces = [3][]byte{a, b, d}
 	all := len(a) + len(b) + len(d)

@@ -82,15 +82,16 @@ func (p *Pump) count(n int) {
 // bytes, and is not announced again. It returns true when the pump has to end.
 func (p *Pump) step(fd uintptr) bool {
 	for {
-		if p.full >= bulkAfter {
+		if p.full >= bulkAfter && !p.Src.shapedIn() && !p.Dst.shapedOut() {
 			if again, done := p.spliceStep(fd); done || !again {
 				return done
 			}
 			continue
 		}
 		buf := buffer.Get(buffer.Medium)
-		n, errno := rawRead(fd, buf.B)
+		n, errno := rawRead(fd, p.Src.room(buf.B))
 		if n > 0 {
+			p.Src.took(n)
 			p.count(n)
 			_, p.err = p.Dst.Write(buf.B[:n])
 		}

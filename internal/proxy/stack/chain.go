@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"fsm/internal/ir"
@@ -23,6 +24,8 @@ type HTTP struct {
 	env  *Env
 	path handler
 	slot int // in Generation.http
+	// last is for connections that outlive what the generations have of the chain.
+	last atomic.Pointer[httpConfig]
 }
 
 // httpConfig is what a snapshot says about a chain.
@@ -84,6 +87,7 @@ func (h *HTTP) Compile(s Settings, g *Generation) error {
 		c.none = &virtualHost{name: hosts[0].name, stats: hosts[0].stats, log: hosts[0].log}
 	}
 	g.put(h, c)
+	h.last.Store(c)
 	return nil
 }
 
@@ -95,17 +99,14 @@ func (g *Generation) put(h *HTTP, c *httpConfig) {
 	g.http[h.slot] = c
 }
 
-// Keep takes over from an older generation what the chain last had: for chains
-// that are gone and whose connections are not, and for those that could not be
-// compiled.
-func (h *HTTP) Keep(old, g *Generation) {
-	if old != nil && h.slot < len(old.http) {
-		g.put(h, old.http[h.slot])
+// config is the configuration in force; of a chain that is gone, or could not be made
+// ready again, the one that it had last.
+func (h *HTTP) config() *httpConfig {
+	if g := h.env.Current.Load(); h.slot < len(g.http) && g.http[h.slot] != nil {
+		return g.http[h.slot]
 	}
+	return h.last.Load()
 }
-
-// config is the configuration in force.
-func (h *HTTP) config() *httpConfig { return h.env.Current.Load().http[h.slot] }
 
 func (h *HTTP) virtualHost(v ir.VirtualHost, s *Settings) *virtualHost {
 	host := &virtualHost{name: v.Origin.String(), stats: h.env.Stats.Listener(v.Origin.String())}

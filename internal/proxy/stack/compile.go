@@ -60,7 +60,8 @@ type Forward struct {
 	timeout      int64
 	attempt      int64
 	read         time.Duration // 0 for the defaults
-	retry        retryPolicy
+	// retries is nil to leave them to the backends.
+	retries *upstream.Retries
 }
 
 type destination struct {
@@ -68,14 +69,7 @@ type destination struct {
 	stats   *telemetry.PartStats
 	filters []filter.Filter
 	failure *message.Reply
-}
-
-// retryPolicy is a compiled ir.Retry.
-type retryPolicy struct {
-	configured bool
-	attempts   int
-	codes      map[int]bool
-	backoff    time.Duration
+	weight  uint32
 }
 
 // errNoWeight is what a route with all weights 0 answers (Gateway API,
@@ -143,7 +137,9 @@ func causeOf(text string) error {
 // compileForward compiles the action. Whose turn it is carries on from the old
 // one, when the choice is still the same.
 func compileForward(a *ir.Forward, old *Forward, env *Env) (*Forward, error) {
-	f := &Forward{timeout: int64(a.Timeout), attempt: int64(a.AttemptTimeout), read: time.Duration(a.ReadTimeout)}
+	f := &Forward{
+		timeout: int64(a.Timeout), attempt: int64(a.AttemptTimeout), read: time.Duration(a.ReadTimeout), retries: upstream.NewRetries(a.Retry),
+	}
 	weights := make([]uint32, len(a.Destinations))
 	for i, d := range a.Destinations {
 		weights[i] = d.Weight
@@ -151,7 +147,7 @@ func compileForward(a *ir.Forward, old *Forward, env *Env) (*Forward, error) {
 		if err != nil {
 			return nil, err
 		}
-		dest := destination{filters: filters}
+		dest := destination{filters: filters, weight: d.Weight}
 		if d.Failure != nil {
 			dest.failure = replyOf(d.Failure)
 		} else {
@@ -166,20 +162,17 @@ func compileForward(a *ir.Forward, old *Forward, env *Env) (*Forward, error) {
 			f.choose = old.choose
 		}
 	}
-	if r := a.Retry; r != nil {
-		f.retry = retryPolicy{configured: true, attempts: int(r.Attempts), backoff: time.Duration(r.Backoff)}
-		if len(r.Codes) > 0 {
-			f.retry.codes = map[int]bool{}
-			for _, code := range r.Codes {
-				f.retry.codes[int(code)] = true
-			}
-		}
-	}
 	return f, nil
 }
 
-// pick chooses a destination.
-func (f *Forward) pick() (*destination, error) {
+// pick chooses a destination: the one that the client has a session with, or else
+// by weight.
+func (f *Forward) pick(x *exchange) (*destination, error) {
+	for i := range f.destinations {
+		if d := &f.destinations[i]; d.backend != nil && d.weight > 0 && d.backend.Remembers(&x.Request.Header) {
+			return d, nil
+		}
+	}
 	i := 0
 	if f.choose != nil {
 		if i = f.choose.Pick(); i < 0 {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"net/netip"
 	"sync"
 
 	"fsm/internal/proxy/filter"
@@ -24,9 +25,13 @@ type exchange struct {
 	// cause is why the proxy made the reply itself, for the log.
 	cause error
 
-	// conn is the upstream connection in use, of pool; nil when there is none.
+	// to is the destination of the last attempt, endpoint what was picked for it and
+	// not given back, and conn the connection in use; each nil when there is none.
+	to       *destination
+	endpoint *upstream.Endpoint
 	conn     upstream.Conn
-	pool     *upstream.Pool
+	// failed is the endpoint that failed the last attempt.
+	failed   netip.AddrPort
 	timeouts http1.Timeouts
 	// grpcStatus is that of a call that has ended, for the log.
 	grpcStatus []byte
@@ -60,6 +65,7 @@ func (x *exchange) reset() {
 	x.applied = x.applied[:0]
 	x.attempts = x.attempts[:0]
 	x.config, x.host, x.route, x.cause, x.kept = nil, nil, nil, nil, false
+	x.to, x.failed = nil, netip.AddrPort{}
 	x.grpcStatus = nil
 	x.replay.end()
 	x.copies = copyBody{}

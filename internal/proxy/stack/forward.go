@@ -43,10 +43,13 @@ func forward(env *Env) handler {
 		for try := 1; ; try++ {
 			err := x.attempt(f, deadline)
 			if !x.again(f, try, err) {
+				if err == nil {
+					x.keepSession()
+				}
 				return err
 			}
 			x.dropAttempt()
-			if err := x.pause(f.retry.backoff, deadline); err != nil {
+			if err := x.pause(f, try, deadline); err != nil {
 				return err
 			}
 		}
@@ -60,12 +63,16 @@ var (
 
 // attempt is one try at one destination.
 func (x *exchange) attempt(f *Forward, deadline int64) error {
-	d, err := f.pick()
+	d, err := f.pick(x)
 	if err != nil {
 		return err
 	}
+	x.to = d
 	if d.failure != nil {
 		return d.failure
+	}
+	if open := d.backend.Admit(); open != nil {
+		return open
 	}
 	if len(d.filters) > 0 {
 		if err := x.apply(d.filters); err != nil {
@@ -82,8 +89,8 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 	if f.read > 0 {
 		x.timeouts.Response, x.timeouts.Body, x.timeouts.Tunnel = f.read, f.read, f.read
 	}
-	if f.attempt > 0 {
-		if by := socket.Now() + f.attempt; deadline == 0 || by < deadline {
+	if limit := x.attemptTimeout(f); limit > 0 {
+		if by := socket.Now() + limit; deadline == 0 || by < deadline {
 			x.timeouts.Deadline = by
 		}
 	}
@@ -99,10 +106,41 @@ func (x *exchange) attempt(f *Forward, deadline int64) error {
 		a.Answered = socket.Now() - x.Start
 	}
 	endAttempt(span, a)
-	if d.stats != nil {
-		d.stats.Request(a.Status, socket.Now()-x.Start-a.Begun)
-	}
+	x.judge(d, a, err)
 	return err
+}
+
+// attemptTimeout is what bounds an attempt, of the route or else of the backend's
+// retries; 0 for nothing.
+func (x *exchange) attemptTimeout(f *Forward) int64 {
+	if f.attempt > 0 {
+		return f.attempt
+	}
+	if r := x.retries(f); r != nil {
+		return r.AttemptTimeout
+	}
+	return 0
+}
+
+// judge tells everybody who counts how an attempt ended.
+func (x *exchange) judge(d *destination, a *telemetry.Attempt, err error) {
+	now := socket.Now()
+	took := now - x.Start - a.Begun
+	if d.stats != nil {
+		d.stats.Request(a.Status, took)
+	}
+	if errors.Is(err, http1.ErrClientGone) {
+		return // says nothing about the backend
+	}
+	d.backend.Answered(a.Status, took, now)
+	switch {
+	case x.endpoint == nil:
+	case err == nil:
+		d.backend.Fine(x.endpoint)
+	case a.Reason == upstream.ReasonConnect, a.Reason == upstream.ReasonTLS, a.Reason == http1.ReasonUpstreamReset:
+		x.failed = x.endpoint.Address()
+		d.backend.Failed(x.endpoint)
+	}
 }
 
 const (
@@ -119,19 +157,19 @@ const (
 func (x *exchange) roundTrip(b *upstream.Backend) error {
 	repeatable := x.plainlyRepeatable()
 	for turned, stale := 0, 0; ; {
-		pool, err := b.Pick()
+		e, err := b.Pick(upstream.Choice{Client: x.Client, Header: &x.Request.Header, Not: x.failed})
 		if err != nil {
 			return err
 		}
+		x.endpoint = e
 		// A request that cannot be sent twice must not meet a closed connection.
 		need := upstream.Need{
 			Careful: !repeatable || stale > 0, Fresh: stale == maxStale, Own: x.Request.Upgrade != nil,
 		}
-		if x.conn, err = x.connect(b, pool, need); err != nil {
+		if x.conn, err = x.connect(b, e.Pool, need); err != nil {
 			return err
 		}
-		x.pool = pool
-		if pool.Shares() && x.Request.Body != nil && x.Request.Upgrade == nil && x.Request.Body != message.Body(&x.replay) {
+		if e.Shares() && x.Request.Body != nil && x.Request.Upgrade == nil && x.Request.Body != message.Body(&x.replay) {
 			x.replay.begin(x.Request.Body)
 			x.Request.Body = &x.replay
 		}
@@ -139,7 +177,7 @@ func (x *exchange) roundTrip(b *upstream.Backend) error {
 			return http1.ErrClientGone
 		}
 		a := &x.attempts[len(x.attempts)-1]
-		a.Endpoint, a.Connected = pool.Address(), a.Begun
+		a.Endpoint, a.Connected = e.Address(), a.Begun
 		if !x.conn.Used() {
 			a.Connected = socket.Now() - x.Start
 		}
@@ -182,18 +220,34 @@ func (x *exchange) connect(b *upstream.Backend, pool *upstream.Pool, need upstre
 	return c, err
 }
 
+var setCookieName = message.MakeName("Set-Cookie")
+
+// keepSession asks the client to stay with the endpoint, where the backend wants
+// that.
+func (x *exchange) keepSession() {
+	if x.endpoint == nil {
+		return
+	}
+	if cookie := x.to.backend.AppendCookie(x.Scratch(), x.endpoint, &x.Request.Header, x.Secure); len(cookie) > 0 {
+		x.Response.Header.Add(&setCookieName, x.Keep(cookie))
+	}
+}
+
 // releaseUpstream ends the use of the upstream connection. ok says that the
 // response was read to its end.
 func (x *exchange) releaseUpstream(ok bool) {
-	if x.conn == nil {
-		return
+	if x.conn != nil {
+		if x.Cancellable {
+			x.Detach()
+		}
+		x.endpoint.Release(x.conn, &x.Exchange, ok)
+		x.conn = nil
+		x.Response.Body = nil
 	}
-	if x.Cancellable {
-		x.Detach()
+	if x.endpoint != nil {
+		x.endpoint.Leave()
+		x.endpoint = nil
 	}
-	x.pool.Release(x.conn, &x.Exchange, ok)
-	x.conn, x.pool = nil, nil
-	x.Response.Body = nil
 }
 
 // idempotent reports whether a method may be sent twice (RFC 9110, section

@@ -48,6 +48,9 @@ func (x *exchange) isGRPC() bool {
 // (github.com/grpc/grpc, doc/http-grpc-status-mapping.md). expired says that the
 // client's own deadline has passed.
 func GRPCCode(r *message.Reply, expired bool) int {
+	if r.GRPCStatus != 0 {
+		return r.GRPCStatus
+	}
 	switch r.Reason {
 	case http1.ReasonUpstreamTimeout:
 		return grpcDeadlineExceeded

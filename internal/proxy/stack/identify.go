@@ -43,6 +43,9 @@ func Identify(x *message.Exchange, o *ir.Options) error {
 
 func (t *trust) identify(x *message.Exchange) {
 	x.Client, x.Secure = x.Connection.Remote.Addr(), x.Connection.Secure
+	if list, _, ok := x.Request.Header.Joined(&forwardedForName, nil); ok {
+		x.ForwardedFor = list
+	}
 	if t.enabled() && t.accept(x) {
 		return
 	}

@@ -94,11 +94,12 @@ func (j *mirrorJob) start(body []byte) {
 
 // run makes the exchange. Its outcome is nobody's concern.
 func (j *mirrorJob) run() {
-	pool, err := j.backend.Pick()
+	endpoint, err := j.backend.Pick(upstream.Choice{Header: &j.request.Header})
 	if err != nil {
 		return
 	}
-	conn, err := pool.Take(upstream.Need{Careful: true, By: j.backend.ConnectBy()})
+	defer endpoint.Leave()
+	conn, err := endpoint.Take(upstream.Need{Careful: true, By: j.backend.ConnectBy()})
 	if err != nil {
 		return
 	}
@@ -112,7 +113,7 @@ func (j *mirrorJob) run() {
 			break
 		}
 	}
-	pool.Release(conn, x, err == nil)
+	endpoint.Release(conn, x, err == nil)
 }
 
 // nobody is the client of a copy.

@@ -92,7 +92,7 @@ func (x *exchange) reply(reply *message.Reply) {
 	}
 	r.Header.Add(&reasonName, x.Keep(append(x.Scratch(), reply.Reason...)))
 	body := reply.Body
-	if body == "" && reply.Status >= 400 {
+	if body == "" && reply.Status >= 400 && !reply.Bare {
 		body = sentence(http1.ReasonPhrase(reply.Status))
 	}
 	if x.isGRPC() {

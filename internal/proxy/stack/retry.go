@@ -14,7 +14,7 @@ import (
 
 // prepareRetries makes the request repeatable, as far as that is wanted.
 func (x *exchange) prepareRetries(f *Forward) {
-	if f.retry.attempts > 0 && x.Request.Body != nil && x.Request.Upgrade == nil {
+	if f.repeats() && x.Request.Body != nil && x.Request.Upgrade == nil {
 		x.replay.begin(x.Request.Body)
 		x.Request.Body = &x.replay
 	}
@@ -24,6 +24,28 @@ func (x *exchange) prepareRetries(f *Forward) {
 			return
 		}
 	}
+}
+
+// repeats reports whether requests may be sent more than once.
+func (f *Forward) repeats() bool {
+	if f.retries != nil {
+		return f.retries.Attempts > 0
+	}
+	for i := range f.destinations {
+		if b := f.destinations[i].backend; b != nil && b.Retries() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// retries are those of the route or else of the backend that was last tried; nil
+// where neither has any.
+func (x *exchange) retries(f *Forward) *upstream.Retries {
+	if f.retries != nil || x.to == nil || x.to.backend == nil {
+		return f.retries
+	}
+	return x.to.backend.Retries()
 }
 
 // keepOriginal remembers the request as it is now, for attempts at destinations
@@ -41,14 +63,15 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 	if x.Request.Upgrade != nil && err == nil {
 		return false
 	}
-	if !f.retry.configured {
+	retries := x.retries(f)
+	if retries == nil {
 		return err != nil && try < connectTries && x.harmless(err) && x.moreEndpoints()
 	}
-	if try > f.retry.attempts {
+	if try > retries.Attempts {
 		return false
 	}
 	if err == nil {
-		return f.retry.codes[x.Response.Status] && x.repeatable()
+		return retries.On(x.Response.Status) && x.repeatable()
 	}
 	reply, ok := errors.AsType[*message.Reply](err)
 	if !ok {
@@ -61,7 +84,7 @@ func (x *exchange) again(f *Forward, try int, err error) bool {
 		return x.repeatable()
 	case http1.ReasonUpstreamTimeout:
 		// A backend that is slow counts as one that answers 504.
-		return f.retry.codes[504] && x.repeatable()
+		return retries.On(504) && x.repeatable()
 	}
 	return false
 }
@@ -75,13 +98,7 @@ func (x *exchange) harmless(err error) bool {
 
 // moreEndpoints reports whether the last attempt's backend has another endpoint.
 func (x *exchange) moreEndpoints() bool {
-	for i := range x.route.forward.destinations {
-		d := &x.route.forward.destinations[i]
-		if d.backend != nil && string(d.backend.Name) == x.attempts[len(x.attempts)-1].Backend {
-			return d.backend.Endpoints() > 1
-		}
-	}
-	return false
+	return x.to != nil && x.to.backend != nil && x.to.backend.Others(x.failed)
 }
 
 // repeatable reports whether the request can be sent once more.
@@ -124,13 +141,26 @@ func (x *exchange) skipResponse() bool {
 	return b == nil
 }
 
-// pause waits before the next attempt.
-func (x *exchange) pause(backoff time.Duration, deadline int64) error {
-	if deadline != 0 && socket.Now()+int64(backoff) >= deadline {
+// maxPause is how long a client may be gone before a wait ends.
+const maxPause = 500 * time.Millisecond
+
+// pause waits before the next attempt, the try-th retry.
+func (x *exchange) pause(f *Forward, try int, deadline int64) error {
+	var wait time.Duration
+	if r := x.retries(f); r != nil {
+		wait = r.Wait(try)
+	}
+	if deadline != 0 && socket.Now()+int64(wait) >= deadline {
 		return errDeadline
 	}
-	if backoff > 0 {
-		time.Sleep(backoff)
+	for ; wait > maxPause; wait -= maxPause {
+		time.Sleep(maxPause)
+		if x.Downstream.Gone() {
+			return http1.ErrClientGone
+		}
+	}
+	if wait > 0 {
+		time.Sleep(wait)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ var (
 	appliedAtDesc   = desc("fsm_config_last_applied_timestamp_seconds", "When a snapshot was last applied.")
 	connectedDesc   = desc("fsm_controller_connected", "Whether the controller is connected, of a proxy that has one.")
 	ownExpiryDesc   = desc("fsm_identity_expiry_timestamp_seconds", "When the proxy's own certificate, which proves it to the controller, ends.")
+	endpointsDesc   = desc("fsm_endpoints", "Endpoints of all backends.")
+	outDesc         = desc("fsm_endpoints_out", "Endpoints that are left out, because checks or requests fail at them.")
+	circuitsDesc    = desc("fsm_circuits_open", "Backends whose circuit is open.")
 	logDroppedDesc  = desc("fsm_access_log_dropped_total", "Access log lines dropped because the log could not be written fast enough.")
 	mirrorsLostDesc = desc("fsm_mirrors_dropped_total", "Mirrored requests dropped because of size or number.")
 )
@@ -51,6 +54,12 @@ func (r *Registry) Collect(ch chan<- prometheus.Metric) {
 	}
 	if s := r.controller.Load(); s != nil {
 		c.controller(s)
+	}
+	if r.Upstream != nil {
+		f := r.Upstream()
+		c.gauge(endpointsDesc, float64(f.Endpoints))
+		c.gauge(outDesc, float64(f.Out))
+		c.gauge(circuitsDesc, float64(f.Open))
 	}
 	c.counter(logDroppedDesc, r.LogDropped.Load())
 	c.counter(mirrorsLostDesc, r.MirrorsDropped.Load())

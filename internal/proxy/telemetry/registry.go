@@ -33,11 +33,18 @@ type Registry struct {
 	appliedAt         atomic.Int64 // Unix nanoseconds
 	controller        atomic.Pointer[ControllerStats]
 
+	// Upstream says how backends fare; nil when nobody knows. It is set once, at first.
+	Upstream func() UpstreamFigures
+
 	// LogDropped counts access log lines that could not be kept.
 	LogDropped atomic.Uint64
 	// MirrorsDropped counts request copies that were not sent.
 	MirrorsDropped atomic.Uint64
 }
+
+// UpstreamFigures are about all backends together: how many endpoints they have, how
+// many of these are left out, and how many circuits are open.
+type UpstreamFigures struct{ Endpoints, Out, Open int }
 
 // NewRegistry makes an empty registry.
 func NewRegistry(config Config) *Registry {

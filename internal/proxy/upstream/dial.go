@@ -19,7 +19,9 @@ const (
 	ReasonConnect     = "upstream_connect"
 	ReasonTLS         = "upstream_tls"
 	ReasonNoEndpoints = "no_endpoints"
-	ReasonDNS         = "upstream_dns"
+	// ReasonNoHealthy: there are endpoints, and health checks fail at all of them.
+	ReasonNoHealthy = "no_healthy_endpoints"
+	ReasonDNS       = "upstream_dns"
 	// ReasonForbidden: the name of the backend resolves to what it must not.
 	ReasonForbidden = "backend_forbidden"
 	ReasonUnknown   = "backend_unknown"

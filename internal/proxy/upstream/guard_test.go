@@ -81,7 +81,7 @@ func TestRestrictedName(t *testing.T) {
 			t.Helper()
 			b := r.Get("b")
 			var got []string
-			for _, p := range b.Pools() {
+			for _, p := range b.All() {
 				got = append(got, p.Address().String())
 			}
 			if f := b.Failure(); f != nil {

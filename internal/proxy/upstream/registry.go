@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -30,6 +31,8 @@ type Registry struct {
 	// still point to; when their names come back, so do they.
 	gone  map[ir.BackendName]retired
 	pools map[poolKey]*Pool
+	// sessionKey is for sessions without a key that proxies share.
+	sessionKey []byte
 }
 
 // retired is a backend that was taken out of use.
@@ -54,17 +57,23 @@ func NewRegistry(keeper *socket.Keeper, lookup Lookup, log *slog.Logger) *Regist
 		backends: map[ir.BackendName]*Backend{},
 		gone:     map[ir.BackendName]retired{},
 		pools:    map[poolKey]*Pool{},
+
+		sessionKey: []byte(rand.Text()),
 	}
 	r.names = newResolver(lookup, r.resolved, log)
 	keeper.EveryTick(r.sweep)
 	return r
 }
 
-// Close ends the resolving of names and closes idle connections.
+// Close ends the resolving of names and the checking of endpoints, and closes idle
+// connections.
 func (r *Registry) Close() {
 	r.names.close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, b := range r.backends {
+		b.retire()
+	}
 	for _, p := range r.pools {
 		p.close()
 	}
@@ -120,6 +129,7 @@ func (r *Registry) Retire() {
 	}
 	for name, b := range r.backends {
 		if r.snapshot.Backends[name] == nil {
+			b.retire()
 			delete(r.backends, name)
 			r.gone[name] = retired{weak.Make(b), socket.Now()}
 		}
@@ -140,6 +150,27 @@ func (r *Registry) Get(name ir.BackendName) *Backend {
 		r.gone[name] = retired{backend: weak.Make(b)}
 	}
 	return b
+}
+
+// Figures sum up how the backends fare: how many endpoints they have, how many of
+// these are left out, and how many circuits are open.
+type Figures struct{ Endpoints, Out, Open int }
+
+// Figures are those of all backends together.
+func (r *Registry) Figures() Figures {
+	var f Figures
+	for _, b := range r.All() {
+		for _, e := range b.All() {
+			f.Endpoints++
+			if e.Out() {
+				f.Out++
+			}
+		}
+		if b.Open() {
+			f.Open++
+		}
+	}
+	return f
 }
 
 // All lists the backends by name.
@@ -166,7 +197,7 @@ func (r *Registry) update(config *ir.Backend) *ir.Failure {
 		r.backends[config.Name] = b
 	}
 	endpoints := r.snapshot.Endpoints[config.Endpoints]
-	if old != nil && old.config == config && old.endpoints == endpoints && old.settled {
+	if old != nil && old.config == config && old.addresses == endpoints && old.settled {
 		return nil
 	}
 	hash := r.hash(config)
@@ -174,9 +205,9 @@ func (r *Registry) update(config *ir.Backend) *ir.Failure {
 		return nil
 	}
 	state, failure := r.build(config)
-	state.hash, state.endpoints = hash, endpoints
-	state.settled = config.TLS == nil && !named(endpoints)
-	b.state.Store(state)
+	state.hash, state.addresses = hash, endpoints
+	state.settled = config.TLS == nil && config.Session == nil && !named(endpoints)
+	b.enter(state)
 	return failure
 }
 
@@ -199,11 +230,25 @@ func (r *Registry) hash(config *ir.Backend) string {
 			}
 		}
 	}
+	if config.Session != nil {
+		b.Write(r.keyOf(config.Session))
+	}
 	return b.String()
 }
 
+// keyOf is what session cookies are made with.
+func (r *Registry) keyOf(s *ir.Session) []byte {
+	if secret := r.snapshot.Secrets[s.Key]; secret != nil && secret.Key != "" {
+		return []byte(secret.Key.Reveal())
+	}
+	return r.sessionKey
+}
+
 func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
-	s := &backendState{config: config, connect: time.Duration(config.ConnectTimeout)}
+	s := &backendState{
+		config: config, connect: time.Duration(config.ConnectTimeout),
+		balancing: newBalancing(config.Balancing), breaker: newBreakerSettings(config.Breaker), retries: NewRetries(config.Retry),
+	}
 	if s.connect <= 0 {
 		s.connect = defaultConnect
 	}
@@ -229,8 +274,15 @@ func (r *Registry) build(config *ir.Backend) (*backendState, *ir.Failure) {
 	if len(found.addrs) == 0 {
 		s.failure = found.failure
 	}
-	for _, addr := range found.addrs {
-		s.pools = append(s.pools, r.pool(poolKey{addr, tlsHash, config.Protocol}, secure, s.connect))
+	for _, a := range found.addrs {
+		text, _ := a.addr.MarshalText() // cannot fail
+		s.endpoints = append(s.endpoints, &Endpoint{
+			Pool:   r.pool(poolKey{a.addr, tlsHash, config.Protocol}, secure, s.connect),
+			weight: a.weight, seed: hashBytes(text),
+		})
+	}
+	if config.Session != nil {
+		s.session = newSession(config, r.keyOf(config.Session), s.endpoints)
 	}
 	return s, nil
 }
@@ -250,9 +302,15 @@ func (r *Registry) tlsHash(t *ir.BackendTLS) string {
 	return h
 }
 
+// weighted is an address with its share of the requests.
+type weighted struct {
+	addr   netip.AddrPort
+	weight uint32
+}
+
 // addresses are those of endpoints.
 type addresses struct {
-	addrs []netip.AddrPort
+	addrs []weighted
 	// waiting is set while a name has not been resolved for the first time.
 	waiting <-chan struct{}
 	// failure is what is wrong with a name that has no address.
@@ -266,15 +324,15 @@ func (r *Registry) addresses(name ir.EndpointsName) (found addresses) {
 		return addresses{}
 	}
 	seen := map[netip.AddrPort]bool{}
-	add := func(a netip.AddrPort) {
+	add := func(a netip.AddrPort, weight uint32) {
 		if !seen[a] {
 			seen[a] = true
-			found.addrs = append(found.addrs, a)
+			found.addrs = append(found.addrs, weighted{a, max(weight, 1)})
 		}
 	}
 	for _, item := range e.Items {
 		if a, ok := address(item); ok {
-			add(a)
+			add(a, item.Weight)
 			continue
 		}
 		answer := r.names.lookup(item.Address)
@@ -288,7 +346,7 @@ func (r *Registry) addresses(name ir.EndpointsName) (found addresses) {
 			found.failure = errNoNames
 		}
 		for _, ip := range answer.addrs {
-			add(netip.AddrPortFrom(ip, item.Port))
+			add(netip.AddrPortFrom(ip, item.Port), item.Weight)
 		}
 	}
 	return found
@@ -307,8 +365,8 @@ func (r *Registry) pool(key poolKey, secure *clientTLS, connect time.Duration) *
 func (r *Registry) dropPools() {
 	used := map[*Pool]bool{}
 	for _, b := range r.backends {
-		for _, p := range b.state.Load().pools {
-			used[p] = true
+		for _, e := range b.state.Load().endpoints {
+			used[e.Pool] = true
 		}
 	}
 	for key, p := range r.pools {

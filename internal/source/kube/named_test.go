@@ -182,6 +182,7 @@ rules:
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}
 - {apiGroups: [gateway.networking.k8s.io], resources: ["*"], verbs: [list, watch]}
 - {apiGroups: [networking.k8s.io], resources: [ingressclasses, ingresses], verbs: [list, watch]}
+- {apiGroups: [gateway.flomesh.io], resources: ["*"], verbs: [list, watch]}
 - {apiGroups: [config.flomesh.io], resources: [meshconfigs], verbs: [list, watch]}
 - {apiGroups: [flomesh.io], resources: [namespacedingresses], verbs: [list, watch]}
 - {apiGroups: [networking.istio.io, policy.flomesh.io], resources: ["*"], verbs: [list, watch]}

@@ -1,11 +1,13 @@
 package kube
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/resource"
 )
 
@@ -53,7 +55,19 @@ func findReferences(set *resource.Set, controller string) map[resource.Key]bool 
 		}
 	}
 	r.ingresses()
+	for _, policy := range resource.List[*v1alpha1.UpstreamTLSPolicy](set) {
+		r.upstreamTLS(policy)
+	}
 	return r.found
+}
+
+// upstreamTLS adds the Secrets of the configs that hold for a port.
+func (r references) upstreamTLS(p *v1alpha1.UpstreamTLSPolicy) {
+	for _, port := range p.Spec.Ports {
+		if c := cmp.Or(port.Config, p.Spec.Config); c != nil {
+			r.secret(resource.KeyOf(p), c.CertificateRef)
+		}
+	}
 }
 
 func (r references) class(c *gatewayv1.GatewayClass) {

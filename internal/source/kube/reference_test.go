@@ -121,23 +121,54 @@ type referenceCase struct {
 func checkReferences(t *testing.T, tests []referenceCase) {
 	t.Helper()
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			objects, problems := resource.Decode("test.yaml", []byte(classes+test.objects))
-			for _, p := range problems {
-				if p.Refused {
-					t.Fatal(p)
-				}
-			}
-			got := []string{}
-			for key := range findReferences(resource.NewSet(objects), "example.com/ours") {
-				got = append(got, key.String())
-			}
-			slices.Sort(got)
-			want := append([]string{"ConfigMap system/class"}, test.want...)
-			slices.Sort(want)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { expectReferences(t, test.objects, test.want...) })
+	}
+}
+
+// TestPolicyReferences: of an UpstreamTLSPolicy the Secrets that hold for a port are
+// read, and those of other namespaces with a grant.
+func TestPolicyReferences(t *testing.T) {
+	policy := func(spec string) string {
+		return "apiVersion: gateway.flomesh.io/v1alpha1\nkind: UpstreamTLSPolicy\nmetadata: {name: p, namespace: a}\nspec:\n" +
+			"  targetRef: {group: '', kind: Service, name: s}\n" + spec + "\n---\n"
+	}
+	const far = "  ports: [{port: 1, config: {certificateRef: {name: far, namespace: b}}}]\n  config: {certificateRef: {name: unused}}"
+	grant := func(kind string) string {
+		return "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: b}\n" +
+			"spec: {from: [{group: gateway.flomesh.io, kind: " + kind + ", namespace: a}], to: [{group: '', kind: Secret}]}\n"
+	}
+	for _, test := range []struct {
+		name, objects string
+		want          []string
+	}{
+		{"own and common", policy("  ports: [{port: 1}, {port: 2, config: {certificateRef: {name: own}}}]\n  config: {certificateRef: {name: all}}"), []string{"Secret a/all", "Secret a/own"}},
+		{"without any", policy("  ports: [{port: 1}]"), nil},
+		{"another namespace", policy(far), nil},
+		{"another namespace that allows it", policy(far) + grant("UpstreamTLSPolicy"), []string{"Secret b/far"}},
+		{"another namespace that allows others", policy(far) + grant("GatewayTLSPolicy"), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) { expectReferences(t, test.objects, test.want...) })
+	}
+}
+
+// expectReferences compares what is to be read with what is wanted, besides what the
+// classes refer to.
+func expectReferences(t *testing.T, objects string, want ...string) {
+	t.Helper()
+	decoded, problems := resource.Decode("test.yaml", []byte(classes+objects))
+	for _, p := range problems {
+		if p.Refused {
+			t.Fatal(p)
+		}
+	}
+	got := []string{}
+	for key := range findReferences(resource.NewSet(decoded), "example.com/ours") {
+		got = append(got, key.String())
+	}
+	slices.Sort(got)
+	want = append([]string{"ConfigMap system/class"}, want...)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/api/config/v1alpha3"
+	"fsm/api/gateway/v1alpha1"
 	istiov1 "fsm/api/istio/v1"
 	multicluster "fsm/api/multicluster/v1alpha1"
 	policyv1alpha1 "fsm/api/policy/v1alpha1"
@@ -27,7 +28,7 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, gatewayv1.Install,
-		v1alpha3.AddToScheme, multicluster.AddToScheme, istiov1.AddToScheme, policyv1alpha1.AddToScheme,
+		v1alpha1.AddToScheme, v1alpha3.AddToScheme, multicluster.AddToScheme, istiov1.AddToScheme, policyv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make scheme: %w", err)

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,13 +20,15 @@ import (
 	"fsm/internal/source/kube"
 )
 
-// kindTests has an object of each kind that is watched as a whole, the way it is
-// created and then changed.
-var kindTests = []struct {
+// kindTest is an object of a kind, the way it is created and then changed.
+type kindTest struct {
 	kind, text     string
 	change         [2]string // old and new text
 	there, changed func(*resource.Set) bool
-}{
+}
+
+// kindTests has one for each kind that is watched as a whole, but for policyTests.
+var kindTests = []kindTest{
 	{
 		kind:    "Namespace",
 		text:    "apiVersion: v1\nkind: Namespace\nmetadata: {name: blue, labels: {a: '1'}}\n",
@@ -201,7 +204,7 @@ func TestEveryKindReachesTheSet(t *testing.T) {
 	l := newLab(t)
 	s := l.open(kube.Options{})
 	tested := map[string]bool{"Secret": true, "ConfigMap": true}
-	for _, test := range kindTests {
+	for _, test := range slices.Concat(kindTests, policyTests) {
 		tested[test.kind] = true
 		t.Run(test.kind, func(t *testing.T) {
 			l, s := l.in(t), s.in(t)

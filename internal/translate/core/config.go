@@ -1,6 +1,10 @@
 package core
 
-import "cmp"
+import (
+	"cmp"
+
+	"fsm/internal/ir"
+)
 
 // Config is what a translation depends on besides the objects.
 type Config struct {
@@ -15,6 +19,9 @@ type Config struct {
 	NoGateways bool
 	// DNS restricts the names that users may send traffic to.
 	DNS DNS
+	// SessionKey is what session cookies are made with, so that all proxies recognise
+	// each other's. Empty leaves each to a key of its own.
+	SessionKey ir.Private
 	// Ingress is how objects of kind Ingress are served.
 	Ingress Ingress
 }

@@ -15,6 +15,9 @@ const (
 	ReasonBackendTLSInvalid = "backend_tls_invalid"
 	// ReasonTLSRequired is a request in plaintext for a host that has TLS.
 	ReasonTLSRequired = "tls_required"
+	// ReasonPolicyInvalid is a route whose AccessControlPolicy cannot be put to work.
+	// Its requests fail rather than pass unexamined.
+	ReasonPolicyInvalid = "policy_invalid"
 	// ReasonNoBackends is a rule that names no backend, or only such of weight 0.
 	ReasonNoBackends = "no_backends"
 	// ReasonUnsupportedFilter is a rule with a filter that this build cannot run.

@@ -43,6 +43,10 @@ type Destination struct {
 	// Service is the Service that the reference names; policies attach to it. It is
 	// empty for a DNS name.
 	Service types.NamespacedName
+	// Import, in place of Service, is a ServiceImport.
+	Import types.NamespacedName
+	// ServicePort is the number that the reference names.
+	ServicePort uint16
 	// PortName and AppProtocol are those of the Service port.
 	PortName    string
 	AppProtocol string
@@ -96,7 +100,8 @@ func (s *Source) resolve(r *memo.Recorder, ref Reference) resolution {
 }
 
 func (s *Source) lookUp(r *memo.Recorder, ref Reference) (Destination, *RefError) {
-	if ref.Group != corev1.GroupName || ref.Kind != "Service" {
+	imported := ref.Group == ImportGroup && ref.Kind == "ServiceImport"
+	if !imported && (ref.Group != corev1.GroupName || ref.Kind != "Service") {
 		return Destination{}, &RefError{
 			Reason: gatewayv1.RouteReasonInvalidKind, Reply: ReasonBackendInvalidKind,
 			Message: fmt.Sprintf("kind %s is not supported as a backend; use Service", cmp.Or(ref.Group, "core")+"/"+ref.Kind),
@@ -106,12 +111,15 @@ func (s *Source) lookUp(r *memo.Recorder, ref Reference) (Destination, *RefError
 		// Said whether the Service exists or not, so that nobody can probe for it.
 		return Destination{}, &RefError{
 			Reason: gatewayv1.RouteReasonRefNotPermitted, Reply: ReasonBackendNotPermitted,
-			Message: fmt.Sprintf("no ReferenceGrant in namespace %q allows a %s of namespace %q to refer to Service %q",
-				ref.Namespace, ref.From.Kind, ref.From.Namespace, ref.Name),
+			Message: fmt.Sprintf("no ReferenceGrant in namespace %q allows a %s of namespace %q to refer to %s %q",
+				ref.Namespace, ref.From.Kind, ref.From.Namespace, ref.Kind, ref.Name),
 		}
 	}
 	if ref.Port < 1 || ref.Port > 65535 {
-		return Destination{}, notFound("port %d of Service %s is not a port", ref.Port, ref.display())
+		return Destination{}, notFound("port %d of %s %s is not a port", ref.Port, ref.Kind, ref.display())
+	}
+	if imported {
+		return resolveImport(ref), nil
 	}
 	service := Get[*corev1.Service](s, r, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name})
 	switch {
@@ -171,7 +179,7 @@ func (s *Source) resolveService(ref Reference, service *corev1.Service) (Destina
 	d := Destination{
 		Backend: ir.BackendName(name),
 		Origin:  ir.Origin{Kind: "Service", Namespace: ref.Namespace, Name: ref.Name, Part: "port " + strconv.Itoa(int(ref.Port))},
-		Service: types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name},
+		Service: types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, ServicePort: uint16(ref.Port),
 	}
 	if port != nil {
 		d.PortName = port.Name
@@ -194,6 +202,22 @@ func (s *Source) resolveService(ref Reference, service *corev1.Service) (Destina
 		SlicePort: port.Name,
 	}
 	return d, nil
+}
+
+// ImportGroup is the API group of ServiceImports.
+const ImportGroup = "flomesh.io"
+
+// resolveImport is a ServiceImport. Its endpoints come from other clusters, and
+// until one has joined there are none.
+func resolveImport(ref Reference) Destination {
+	name := fmt.Sprintf("import/%s/%s:%d", ref.Namespace, ref.Name, ref.Port)
+	return Destination{
+		Address:     Address{Endpoints: ir.EndpointsName(name), Port: uint16(ref.Port)},
+		Backend:     ir.BackendName(name),
+		Origin:      ir.Origin{Kind: "ServiceImport", Namespace: ref.Namespace, Name: ref.Name, Part: "port " + strconv.Itoa(int(ref.Port))},
+		Import:      types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name},
+		ServicePort: uint16(ref.Port),
+	}
 }
 
 // externalPort is the port to connect to. A Service of type ExternalName needs

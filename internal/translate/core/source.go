@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/internal/ir"
 	"fsm/internal/resource"
 	"fsm/internal/translate/memo"
 )
@@ -17,6 +18,7 @@ import (
 type Source struct {
 	clock  *memo.Clock
 	dns    DNS
+	key    ir.Private
 	set    *resource.Set
 	stores map[reflect.Type]loader
 
@@ -34,7 +36,7 @@ type Source struct {
 
 // NewSource returns a Source without objects.
 func NewSource(config Config) *Source {
-	s := &Source{clock: new(memo.Clock), dns: config.DNS, set: resource.NewSet(nil), stores: map[reflect.Type]loader{}}
+	s := &Source{clock: new(memo.Clock), dns: config.DNS, key: config.SessionKey, set: resource.NewSet(nil), stores: map[reflect.Type]loader{}}
 	s.slices = NewIndex(s, func(slice *discoveryv1.EndpointSlice) []types.NamespacedName {
 		return []types.NamespacedName{{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}}
 	})
@@ -50,6 +52,9 @@ func NewSource(config Config) *Source {
 
 // Clock numbers the sets that were loaded.
 func (s *Source) Clock() *memo.Clock { return s.clock }
+
+// SessionKey is that of the configuration.
+func (s *Source) SessionKey() ir.Private { return s.key }
 
 // Load makes the set the one that questions are about.
 func (s *Source) Load(set *resource.Set) {

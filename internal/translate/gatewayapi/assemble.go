@@ -87,9 +87,11 @@ func (a *assembly) attachTo(rt *route, p *parent, at attachment) {
 		return
 	}
 	for _, h := range at.hostnames {
-		if parts := t.hosts[h]; len(parts) == 0 || parts[len(parts)-1] != at.compiled {
-			t.hosts[h] = append(parts, at.compiled)
+		part := at.forHostname(h)
+		if parts := t.hosts[h]; len(parts) == 0 || parts[len(parts)-1] != part {
+			t.hosts[h] = append(parts, part)
 		}
+		a.limit(part)
 	}
 }
 
@@ -136,6 +138,13 @@ func (a *assembly) use(c *compiled) {
 		for _, message := range b.Endpoints.Warnings {
 			a.warnOnce(service, message)
 		}
+	}
+}
+
+// limit adds the limiters of a route to the mesh.
+func (a *assembly) limit(c *compiled) {
+	for _, l := range c.limiters {
+		a.mesh.Limiters[l.Name] = l
 	}
 }
 
@@ -188,7 +197,7 @@ func (a *assembly) listener(l *listener) *ir.GatewayListener {
 	protocol, http := l.http()
 	out := &ir.GatewayListener{
 		Name: l.name(), Origin: l.origin(), Port: uint16(l.Port), Protocol: protocol,
-		Hostname: l.matchedHostname(), TLS: l.tls, Options: l.options,
+		Hostname: l.matchedHostname(), TLS: l.tls, Options: l.options, Guard: l.guard,
 	}
 	for _, s := range l.secrets {
 		a.mesh.Secrets[s.Name] = s

@@ -20,6 +20,9 @@ type compiler struct {
 	use      policy.Use
 	from     core.Referrer
 	origin   ir.Origin
+	// policies of the route, and the hostname that they are asked about.
+	policies *policy.Route
+	hostname string
 	out      *compiled
 }
 
@@ -28,6 +31,8 @@ type rule struct {
 	index   int
 	name    *gatewayv1.SectionName
 	matches []ir.Match
+	// keys are the matches as policies know them; none for a rule without matches.
+	keys []string
 	// broken are matches that cannot be compiled.
 	broken   []string
 	filters  []gatewayv1.HTTPRouteFilter
@@ -81,9 +86,31 @@ func (c *compiler) rule(in rule) {
 	for _, message := range in.broken {
 		c.out.dropped = append(c.out.dropped, droppedRule{gatewayv1.RouteReasonUnsupportedValue, fmt.Sprintf("Rule %d: %s", in.index, message)})
 	}
-	for _, m := range in.matches {
-		c.out.routes = append(c.out.routes, rankedRoute{rankOf(m), &ir.Route{Origin: origin, Match: m, Filters: filters, Action: action}})
+	for i, m := range in.matches {
+		c.out.routes = append(c.out.routes, rankedRoute{rankOf(m), &ir.Route{Origin: origin, Match: m, Filters: c.guarded(in.key(i), filters), Action: action}})
 	}
+}
+
+// key of a match; empty for that of a rule without matches.
+func (in *rule) key(match int) string {
+	if len(in.keys) == 0 {
+		return ""
+	}
+	return in.keys[match]
+}
+
+// guarded puts the filters of policies before those of the rule.
+func (c *compiler) guarded(key string, filters ir.Filters) ir.Filters {
+	attached := c.policies.Filters(c.hostname, key)
+	for _, l := range attached.Limiters {
+		if !slices.Contains(c.out.limiters, l) {
+			c.out.limiters = append(c.out.limiters, l)
+		}
+	}
+	if len(attached.Filters) == 0 {
+		return filters
+	}
+	return slices.Concat(attached.Filters, filters)
 }
 
 // serve compiles everything but the matches. References are resolved even for

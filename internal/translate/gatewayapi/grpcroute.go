@@ -36,6 +36,9 @@ func (c *compiler) grpcRules(rules []gatewayv1.GRPCRouteRule) {
 		for j, m := range r.Matches {
 			compiled, err := grpcMatch(m)
 			in.add(j, compiled, err)
+			if c.policies != nil && err == nil {
+				in.keys = append(in.keys, policy.GRPCMatchKey(m))
+			}
 		}
 		c.rule(in)
 	}

@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/ir"
+	"fsm/internal/translate/policy"
 )
 
 func httpRoute(o *gatewayv1.HTTPRoute) routeInput {
@@ -33,6 +34,9 @@ func (c *compiler) httpRules(o *gatewayv1.HTTPRoute) {
 		for j, m := range r.Matches {
 			compiled, err := httpMatch(m)
 			in.add(j, compiled, err)
+			if c.policies != nil && err == nil {
+				in.keys = append(in.keys, policy.HTTPMatchKey(m))
+			}
 		}
 		c.rule(in)
 	}

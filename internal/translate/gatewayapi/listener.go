@@ -64,6 +64,7 @@ type listener struct {
 	tls        *ir.ServerTLS
 	secrets    []*ir.Secret
 	options    *ir.Options
+	guard      *ir.Guard
 	conditions []metav1.Condition
 }
 
@@ -106,6 +107,7 @@ type listenerInput struct {
 // newListener decides everything about a listener.
 func (f *Frontend) newListener(r *memo.Recorder, in listenerInput) *listener {
 	l := &listener{listenerSpec: in.spec, gateway: in.gateway, options: in.options}
+	l.guard = f.policies.ForListener(r, in.gateway.key, in.spec.Port)
 	var v verdict
 	l.examine(&v)
 	l.namespaces.examine(in.spec, &v)

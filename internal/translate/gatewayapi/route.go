@@ -1,6 +1,7 @@
 package gatewayapi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,16 @@ type attachment struct {
 	// hostnames of the route, as the user wrote them, that fit the listener.
 	hostnames []string
 	compiled  *compiled
+	// variants are for those hostnames that policies treat in a way of their own.
+	variants map[string]*compiled
+}
+
+// forHostname is what the route comes to for one of its hostnames.
+func (a attachment) forHostname(hostname string) *compiled {
+	if v := a.variants[hostname]; v != nil {
+		return v
+	}
+	return a.compiled
 }
 
 // routeKeys lists the routes of the set, kind by kind, each by namespace and name.
@@ -115,15 +126,34 @@ func (f *Frontend) makeParent(r *memo.Recorder, key resource.Key, found parentOb
 	p := &parent{gateway: found.gateway}
 	attached, refusal := f.attach(r, key, found, in.hostnames)
 	for _, a := range attached {
-		a.compiled = f.rules.Read(r, rulesKey{key, a.listener.use(in.use)})
+		use := a.listener.use(in.use)
+		a.compiled = f.rules.Read(r, rulesKey{key, use, ""})
+		a.variants = f.variants(r, rulesKey{key, use, ""}, a)
 		p.attachments = append(p.attachments, a)
 	}
 	if refusal != nil {
-		return p, f.rules.Read(r, rulesKey{key, in.use}).conditions(refusal)
+		return p, f.rules.Read(r, rulesKey{key, in.use, ""}).conditions(refusal)
 	}
 	about := p.attachments[0].compiled
 	p.accepted = !about.allInvalid()
 	return p, about.conditions(nil)
+}
+
+// variants are what the rules of a route come to for hostnames of an attachment that
+// policies treat in a way of their own. A route without hostnames has that of its
+// listener.
+func (f *Frontend) variants(r *memo.Recorder, key rulesKey, a attachment) map[string]*compiled {
+	policies := f.policies.ForRoute(r, key.route)
+	if policies == nil {
+		return nil
+	}
+	variants := map[string]*compiled{}
+	for _, h := range a.hostnames {
+		if key.hostname = policies.Variant(cmp.Or(h, a.listener.matchedHostname())); key.hostname != "" {
+			variants[h] = f.rules.Read(r, key)
+		}
+	}
+	return variants
 }
 
 // warnAboutParent tells the author of a file that a parentRef leads nowhere. In a
@@ -168,6 +198,7 @@ type compiled struct {
 	destinations []ir.Destination
 
 	backends   []backendUse
+	limiters   []*ir.Limiter
 	unresolved []*core.RefError
 	// dropped says what is not served and why; rules counts those that are.
 	dropped []droppedRule
@@ -191,15 +222,18 @@ type droppedRule struct {
 type rulesKey struct {
 	route resource.Key
 	use   policy.Use
+	// hostname is set for one that policies treat in a way of its own.
+	hostname string
 }
 
 func (f *Frontend) makeRules(r *memo.Recorder, name rulesKey) *compiled {
 	key, in := name.route, f.routeInput(r, name.route)
 	c := &compiler{
 		frontend: f, recorder: r, use: name.use,
-		from:   core.Referrer{Group: key.Group, Kind: key.Kind, Namespace: key.Namespace},
-		origin: ir.Origin{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name},
-		out:    &compiled{route: in.object},
+		from:     core.Referrer{Group: key.Group, Kind: key.Kind, Namespace: key.Namespace},
+		origin:   ir.Origin{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name},
+		policies: f.policies.ForRoute(r, key), hostname: name.hostname,
+		out: &compiled{route: in.object},
 	}
 	in.compile(c)
 	return c.out

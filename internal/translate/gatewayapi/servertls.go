@@ -14,6 +14,7 @@ import (
 	"fsm/internal/resource"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
+	"fsm/internal/translate/policy"
 	"fsm/internal/translate/report"
 )
 
@@ -47,6 +48,36 @@ func (f *Frontend) serverTLS(r *memo.Recorder, l *listener, v *verdict) {
 		l.tls.ALPN = []string{"h2", "http/1.1"}
 		f.clientValidation(r, l, v)
 	}
+	f.clientPolicy(r, l, refs, v)
+}
+
+// clientPolicy applies a GatewayTLSPolicy, where the Gateway does not say itself what
+// it asks of clients: they need a certificate of an authority that stands beside the
+// listener's own certificates.
+func (f *Frontend) clientPolicy(r *memo.Recorder, l *listener, refs []gatewayv1.SecretObjectReference, v *verdict) {
+	name := types.NamespacedName{Namespace: l.gateway.key.Namespace, Name: l.gateway.key.Name}
+	if policy.ValidatesClients(l.gateway.object, l.Port) || !f.policies.WantsClientCertificates(r, name, l.Port) {
+		return
+	}
+	clients := &ir.ClientValidation{}
+	for _, ref := range refs {
+		if found := f.keyPair(r, l.owner, ref); found.problem != "" {
+			continue
+		}
+		namespace := l.owner.key.Namespace
+		if ref.Namespace != nil {
+			namespace = string(*ref.Namespace)
+		}
+		bundle, _ := f.src.Authorities(r, resource.Key{Kind: "Secret", Namespace: namespace, Name: string(ref.Name)})
+		if bundle.Problem == "" {
+			l.useSecret(bundle.Secret)
+			clients.Authorities = append(clients.Authorities, bundle.Secret.Name)
+		}
+	}
+	if len(clients.Authorities) == 0 && v.unserved == "" {
+		v.unserved = "a GatewayTLSPolicy asks for client certificates, and no Secret of the listener has ca.crt to check them with"
+	}
+	l.tls.Clients = clients
 }
 
 func (l *listener) useSecret(s *ir.Secret) {

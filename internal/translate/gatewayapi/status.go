@@ -60,6 +60,22 @@ func (a *assembly) reportPolicies() {
 	for _, p := range a.policies.BackendTLSPolicies() {
 		a.reportPolicy(p)
 	}
+	a.policies.Report(a.report, policy.Surroundings{Ports: a.ports, Serves: func(route resource.Key) bool {
+		status := a.report.Routes[route]
+		return status != nil && len(status.Parents) > 0
+	}})
+}
+
+// ports of the listeners of a Gateway.
+func (a *assembly) ports(name types.NamespacedName) (ports []int32, ours bool) {
+	g := a.gateways.Read(nil, name)
+	if g == nil {
+		return nil, false
+	}
+	for _, l := range g.listeners {
+		ports = append(ports, l.Port)
+	}
+	return ports, true
 }
 
 // mostAncestors is the length that the CRD allows.
@@ -70,6 +86,7 @@ func (a *assembly) reportPolicy(p *gatewayv1.BackendTLSPolicy) {
 	ancestors := map[*gateway]bool{}
 	for _, service := range policy.Targets(p) {
 		maps.Copy(ancestors, a.reached[service])
+		a.report.Targets[key] = append(a.report.Targets[key], resource.Key{Kind: "Service", Namespace: service.Namespace, Name: service.Name})
 	}
 	if len(ancestors) == 0 {
 		a.report.Warn(key, "no Gateway sends to a Service that the policy targets, so it has no effect")

@@ -79,13 +79,7 @@ func TestAnnotationsAreComplete(t *testing.T) {
 // TestSettings reads single annotations; what they do to traffic is tested with
 // traffic.
 func TestSettings(t *testing.T) {
-	tests := []struct {
-		name        string
-		annotations map[string]string
-		warnings    []string
-		broken      []string
-		refused     []string
-	}{
+	tests := []settingsCase{
 		{name: "nothing"},
 		{name: "annotations of others", annotations: map[string]string{"example.com/a": "b", "kubernetes.io/ingress.class": "pipy"}},
 		{
@@ -107,8 +101,8 @@ func TestSettings(t *testing.T) {
 		},
 		{
 			name:        "what protects",
-			annotations: map[string]string{nginxPrefix + "denylist-source-range": "10.0.0.0/8"},
-			refused:     []string{"annotation nginx.ingress.kubernetes.io/denylist-source-range is not honoured, and protects, so no request is served"},
+			annotations: map[string]string{nginxPrefix + "auth-url": "http://auth.example/"},
+			refused:     []string{"annotation nginx.ingress.kubernetes.io/auth-url is not honoured, and protects, so no request is served"},
 		},
 		{
 			name:        "client certificates without authorities",
@@ -131,18 +125,68 @@ func TestSettings(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			s := readSettings(test.annotations, "pipy")
-			if diff := cmp.Diff(test.warnings, s.warnings); diff != "" {
-				t.Errorf("warnings (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.broken, s.broken); diff != "" {
-				t.Errorf("broken (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.refused, s.refused); diff != "" {
-				t.Errorf("refused (-want +got):\n%s", diff)
-			}
-		})
+		t.Run(test.name, test.run)
+	}
+}
+
+// TestEndpointSettings reads annotations about who gets in, and to which endpoint.
+func TestEndpointSettings(t *testing.T) {
+	for _, test := range []settingsCase{
+		{
+			name:        "addresses",
+			annotations: map[string]string{nginxPrefix + "allowlist-source-range": "10.0.0.0/8, 10.0.0/8, 2001:db8::1"},
+			broken:      []string{`annotation nginx.ingress.kubernetes.io/allowlist-source-range: "10.0.0/8" is neither an IP address nor a network such as 10.0.0.0/8`},
+		},
+		{
+			name: "cookies",
+			annotations: map[string]string{
+				nginxPrefix + "affinity": "ip", nginxPrefix + "session-cookie-name": "a b", nginxPrefix + "session-cookie-path": "/;x",
+				nginxPrefix + "session-cookie-domain": "a;b", nginxPrefix + "session-cookie-samesite": "lax", nginxPrefix + "session-cookie-max-age": "1h",
+			},
+			warnings: []string{
+				`annotation nginx.ingress.kubernetes.io/affinity: "ip" is ignored: want cookie`,
+				`annotation nginx.ingress.kubernetes.io/session-cookie-name: "a b" is ignored: want a name of a cookie`,
+				`annotation nginx.ingress.kubernetes.io/session-cookie-max-age: "1h" is ignored: want a number from 0 to 315360000`,
+				`annotation nginx.ingress.kubernetes.io/session-cookie-path: "/;x" is ignored: want a path`,
+				`annotation nginx.ingress.kubernetes.io/session-cookie-domain: "a;b" is ignored: want a DNS name`,
+				`annotation nginx.ingress.kubernetes.io/session-cookie-samesite: "lax" is ignored: want Strict, Lax or None`,
+			},
+		},
+		{
+			name: "ways of balancing",
+			annotations: map[string]string{
+				nginxPrefix + "load-balance": "ip_hash", nginxPrefix + "upstream-hash-by": "$request_uri$host", pipyPrefix + "lb-type": "none",
+			},
+			warnings: []string{
+				`annotation nginx.ingress.kubernetes.io/load-balance: "ip_hash" is ignored: want round-robin, hashing or least-work`,
+				`annotation nginx.ingress.kubernetes.io/upstream-hash-by: "$request_uri$host" is ignored: want $remote_addr, $binary_remote_addr or $http_NAME`,
+				`annotation pipy.ingress.kubernetes.io/lb-type: "none" is ignored: want round-robin, hashing or least-work`,
+			},
+		},
+	} {
+		t.Run(test.name, test.run)
+	}
+}
+
+// settingsCase are annotations, and what there is to say about them.
+type settingsCase struct {
+	name        string
+	annotations map[string]string
+	warnings    []string
+	broken      []string
+	refused     []string
+}
+
+func (c settingsCase) run(t *testing.T) {
+	s := readSettings(c.annotations, "pipy")
+	if diff := cmp.Diff(c.warnings, s.warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(c.broken, s.broken); diff != "" {
+		t.Errorf("broken (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(c.refused, s.refused); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 }
 

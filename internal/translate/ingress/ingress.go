@@ -125,6 +125,9 @@ func (c *compiler) warn(format string, args ...any) {
 // examine makes what all routes have in common.
 func (c *compiler) examine() {
 	s := c.settings
+	if len(s.allow)+len(s.deny) > 0 && c.passthrough() {
+		s.broken = append(s.broken, "TLS is left to the backends, where nobody looks at the addresses of clients that annotations allow or deny")
+	}
 	if problems := append(slices.Clone(s.refused), s.broken...); len(problems) > 0 {
 		c.fail(problems[0])
 	}
@@ -134,6 +137,7 @@ func (c *compiler) examine() {
 	if s.corsEnabled {
 		c.headers = append(c.headers, corsOf(s.cors))
 	}
+	c.access()
 	if len(s.requestHeaders) > 0 {
 		c.headers = append(c.headers, &ir.RequestHeaders{Set: s.requestHeaders})
 	}
@@ -142,6 +146,22 @@ func (c *compiler) examine() {
 	}
 	if s.mirror != "" {
 		c.mirror()
+	}
+}
+
+// access keeps clients out: first those that are named, then those that are not.
+func (c *compiler) access() {
+	const status = 403
+	s := c.settings
+	if len(s.deny) > 0 {
+		c.headers = append(c.headers, &ir.AccessControl{
+			Policy: c.origin("denylist-source-range"), AddressRule: ir.AddressRule{Deny: s.deny}, Status: status,
+		})
+	}
+	if len(s.allow) > 0 {
+		c.headers = append(c.headers, &ir.AccessControl{
+			Policy: c.origin("allowlist-source-range"), AddressRule: ir.AddressRule{Allow: s.allow}, Status: status,
+		})
 	}
 }
 

@@ -36,9 +36,13 @@ func (v value) verifyClient() {
 func nginxOthers() []annotation {
 	return []annotation{
 		// They name who gets in.
-		{name: "whitelist-source-range", effect: protecting},
-		{name: "allowlist-source-range", effect: protecting},
-		{name: "denylist-source-range", effect: protecting},
+		{name: "whitelist-source-range", read: func(v value) { v.allow = v.ranges() }, note: "as allowlist-source-range, which beats it"},
+		{name: "allowlist-source-range", read: func(v value) {
+			if ranges := v.ranges(); len(ranges) > 0 {
+				v.allow = ranges
+			}
+		}, note: "403 for others; the address is that of the connection, or of the PROXY protocol. Redirects are for everybody"},
+		{name: "denylist-source-range", read: func(v value) { v.deny = v.ranges() }, note: "403, even for what the others allow"},
 		{name: "auth-type", effect: protecting},
 		{name: "auth-secret", effect: protecting},
 		{name: "auth-url", effect: protecting},

@@ -1,6 +1,10 @@
 package ingress
 
-import "strings"
+import (
+	"strings"
+
+	"fsm/internal/ir"
+)
 
 const pipyPrefix = "pipy.ingress.kubernetes.io/"
 
@@ -10,12 +14,13 @@ func pipyAnnotations() []annotation {
 		{name: "rewrite-target-from", read: func(v value) { v.rewriteFrom = v.text },
 			note: "an RE2 expression; there is no look-around and no back-reference"},
 		{name: "rewrite-target-to", read: func(v value) { v.rewriteTo = v.text }},
-		{name: "lb-type", read: func(v value) { v.balance() }, effect: pending, note: "requests are balanced round robin"},
+		{name: "lb-type", read: func(v value) { v.balance() },
+			note: "round-robin, hashing of the client's address, or least-work: the endpoint with the fewest requests under way"},
 		{name: "session-sticky", read: func(v value) {
 			if v.word() {
-				v.warn("%s", pending)
+				v.upstream.Balancing = ir.Balancing{Kind: ir.BalanceHash}
 			}
-		}, effect: pending, note: "it means the address of the client"},
+		}, note: "by the address of the client, whatever lb-type says"},
 		{name: "upstream-ssl-name", read: func(v value) { v.upstream.ServerName = v.text }},
 		{name: "upstream-ssl-secret", read: func(v value) { v.upstreamSecret, v.upstream.TLS = v.text, true }},
 		{name: "upstream-ssl-verify", read: func(v value) { v.requireVerify = v.word() },
@@ -34,18 +39,6 @@ func pipyAnnotations() []annotation {
 				v.invalid("HTTP or GRPC")
 			}
 		}},
-	}
-}
-
-// balance reads a way to choose endpoints. An unknown one has always meant the
-// default.
-func (v value) balance() {
-	switch v.text {
-	case "", "round-robin", "round_robin":
-	case "hashing", "least-work", "ewma":
-		v.warn("%q %s; requests are balanced round robin", v.text, pending)
-	default:
-		v.invalid("round-robin, hashing or least-work")
 	}
 }
 

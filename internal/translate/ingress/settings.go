@@ -1,7 +1,9 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -35,9 +37,12 @@ type settings struct {
 	corsEnabled     bool
 	mirror          string
 	bodyLimit       uint64
+	allow, deny     []netip.Prefix // clients
 	// backends
 	grpc           bool
 	upstream       policy.Upstream
+	sticky         bool
+	session        ir.Session // with sticky
 	upstreamSecret string
 	requireVerify  bool // towards the backend
 	readTimeout    ir.Duration
@@ -196,7 +201,7 @@ type family struct {
 // own counts.
 func families() []family {
 	return []family{
-		{nginxPrefix, [][]annotation{nginxRouting(), nginxBackends(), nginxTLS(), nginxOthers()}},
+		{nginxPrefix, [][]annotation{nginxRouting(), nginxBackends(), nginxBalancing(), nginxTLS(), nginxOthers()}},
 		{pipyPrefix, [][]annotation{pipyAnnotations()}},
 	}
 }
@@ -285,4 +290,8 @@ func (s *settings) conclude() {
 		s.upstream.Problem = "the backend's certificate is to be verified, but no annotation names the Secret of the authorities"
 	}
 	s.upstream.SkipVerification = s.upstream.TLS && !s.requireVerify
+	if s.sticky {
+		s.session.Cookie = cmp.Or(s.session.Cookie, defaultCookie)
+		s.upstream.Session = s.session
+	}
 }

@@ -18,7 +18,7 @@ func (c *compiler) http(index int, r *istiov1.HTTPRoute) {
 	origin := originOf(c.out.key, ruleName("http", index, r.Name))
 	c.refused = nil
 	unsupportedRule(c, r)
-	filters := c.filters(r)
+	filters := c.filters(origin, r)
 	action := c.action(r)
 	matches := c.matches(r.Match)
 	switch {
@@ -125,9 +125,7 @@ func (c *compiler) retry(r *istiov1.HTTPRetry) *ir.Retry {
 		switch {
 		case word == "" || slices.Contains(retriedAnyway, word):
 		case word == "5xx":
-			for code := range uint16(100) {
-				out.Codes = append(out.Codes, 500+code)
-			}
+			out.Classes = append(out.Classes, 5)
 		case word == "gateway-error":
 			out.Codes = append(out.Codes, 502, 503, 504)
 		case word == "retriable-4xx":

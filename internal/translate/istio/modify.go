@@ -35,11 +35,12 @@ func (f ruleFilters) forMatch(m ir.Match) ir.Filters {
 	return append(out, f.after...)
 }
 
-func (c *compiler) filters(r *istiov1.HTTPRoute) ruleFilters {
+func (c *compiler) filters(rule ir.Origin, r *istiov1.HTTPRoute) ruleFilters {
 	var out ruleFilters
 	if r.CORSPolicy != nil {
 		out.before = append(out.before, c.cors(r.CORSPolicy))
 	}
+	out.before = append(out.before, c.faults(rule, r.Fault)...)
 	out.before = append(out.before, c.headers("headers", r.Headers)...)
 	if r.Redirect != nil {
 		if r.Rewrite != nil {

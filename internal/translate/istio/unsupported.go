@@ -53,7 +53,6 @@ func unsupportedRule(c *compiler, r *istiov1.HTTPRoute) {
 	for _, f := range []field{
 		{"directResponse", r.DirectResponse != nil},
 		{"delegate", r.Delegate != nil},
-		{"fault", r.Fault != nil},
 		{"rewrite.uriRegexRewrite", r.Rewrite != nil && r.Rewrite.URIRegexRewrite != nil},
 	} {
 		if f.set {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/ir"
+	"fsm/internal/resource"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
 	"fsm/internal/translate/report"
@@ -110,13 +112,23 @@ func (x *Index) makeBackend(r *memo.Recorder, key backendKey) *Backend {
 		Backend: &ir.Backend{Name: d.Backend, Origin: d.Origin, Endpoints: d.Endpoints},
 	}
 	b.apply(use.Upstream)
+	target := serviceKey(d.Service)
+	if d.Import != (types.NamespacedName{}) {
+		target = resource.Key{Group: core.ImportGroup, Kind: "ServiceImport", Namespace: d.Import.Namespace, Name: d.Import.Name}
+	}
+	own, config := x.services.tls.winner(r, target, int32(d.ServicePort))
+	b.Secrets = x.settle(r, b.Backend, target, int32(d.ServicePort))
 	switch {
-	case policy == nil:
+	case policy == nil && own == nil:
 		b.secureUpstream(use)
 	case use.Traffic == Raw:
 		b.Name += "+raw"
+		b.Health = b.Health.Connects()
+	case policy != nil:
+		b.secure(x.backendTLSOf(r, policy), "BackendTLSPolicy "+policy.Namespace+"/"+policy.Name, use)
 	default:
-		b.secure(x.backendTLSOf(r, policy), policy, use)
+		b.Policies = append(b.Policies, x.services.tls.origin(own))
+		b.secure(x.upstreamTLS(r, own, config), "UpstreamTLSPolicy "+own.Namespace+"/"+own.Name, use)
 	}
 	if use.Traffic == HTTP || use.Traffic == GRPC {
 		b.speak(d, use)
@@ -128,11 +140,11 @@ func (x *Index) makeBackend(r *memo.Recorder, key backendKey) *Backend {
 }
 
 // secure adds TLS to the backend.
-func (b *Backend) secure(settings *backendTLS, policy *gatewayv1.BackendTLSPolicy, use Use) {
+func (b *Backend) secure(settings *backendTLS, policy string, use Use) {
 	if settings.tls == nil {
 		b.Err = &core.RefError{
 			Reason: report.ReasonInvalidBackendTLS, Reply: core.ReasonBackendTLSInvalid,
-			Message: fmt.Sprintf("BackendTLSPolicy %s/%s: %s", policy.Namespace, policy.Name, settings.problem),
+			Message: policy + ": " + settings.problem,
 		}
 		return
 	}

@@ -7,8 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
+	"fsm/internal/ir"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
+	"fsm/internal/translate/report"
 )
 
 // Index finds policies by what they are attached to.
@@ -16,6 +19,16 @@ type Index struct {
 	src *core.Source
 	// backendTLS are the BackendTLSPolicies of each Service, oldest first.
 	backendTLS *core.Index[types.NamespacedName, *gatewayv1.BackendTLSPolicy]
+
+	// sessionKey is nil when each proxy has a key of its own.
+	sessionKey *ir.Secret
+	services   servicePolicies
+	gatewayTLS *portKind[*v1alpha1.GatewayTLSPolicy, v1alpha1.GatewayTLSConfig]
+	// Policies of routes and Gateways; some tells whether there are any.
+	access *family[*v1alpha1.AccessControlPolicy, access]
+	rates  *family[*v1alpha1.RateLimitPolicy, rate]
+	faults *family[*v1alpha1.FaultInjectionPolicy, *ir.Fault]
+	some   *memo.Table[struct{}, bool]
 
 	settings *memo.Table[types.NamespacedName, *backendTLS] // by policy
 	backends *memo.Table[backendKey, *Backend]
@@ -26,11 +39,34 @@ type Index struct {
 // NewIndex returns an index over the policies of a source.
 func NewIndex(src *core.Source) *Index {
 	x := &Index{src: src, backendTLS: core.NewIndex(src, Targets)}
+	if key := src.SessionKey(); key != "" {
+		x.sessionKey = &ir.Secret{Name: "session-key", Key: key}
+	}
+	x.services, x.gatewayTLS = newServicePolicies(src), newGatewayTLS(src)
+	x.services.tls.judge, x.gatewayTLS.judge = x.judgeUpstreamTLS, x.judgeGatewayTLS
+	x.access, x.rates, x.faults = newAccessFamily(src), newRateFamily(src), newFaultFamily(src)
+	x.some = memo.NewTable(src.Clock(), func(r *memo.Recorder, _ struct{}) bool {
+		// All are read, so that the first of a kind is noticed.
+		access, rates, faults := x.access.any(r), x.rates.any(r), x.faults.any(r)
+		return access || rates || faults
+	})
 	x.settings = memo.NewTable(src.Clock(), x.makeBackendTLS)
 	x.backends = memo.NewTable(src.Clock(), x.makeBackend)
 	x.states = memo.NewTable(src.Clock(), x.state)
 	x.served = memo.NewTable(src.Clock(), x.serve)
 	return x
+}
+
+// ReportPorts writes the statuses of the policies that are attached to ports of
+// Services.
+func (x *Index) ReportPorts(rep *report.Report) {
+	s := &x.services
+	s.balancing.report(rep, x.missingPort)
+	s.session.report(rep, x.missingPort)
+	s.health.report(rep, x.missingPort)
+	s.breaker.report(rep, x.missingPort)
+	s.retry.report(rep, x.missingPort)
+	s.tls.report(rep, x.missingPort)
 }
 
 // Targeted tells whether any policy names the Service.

@@ -23,6 +23,10 @@ type Upstream struct {
 	Problem string
 	// ConnectTimeout 0 is the default.
 	ConnectTimeout ir.Duration
+	// Balancing and Session give way to policies of the Service. A Session without the
+	// name of a cookie is none.
+	Balancing ir.Balancing
+	Session   ir.Session
 }
 
 // apply takes over what has nothing to do with TLS.
@@ -32,6 +36,12 @@ func (b *Backend) apply(u Upstream) {
 	}
 	b.Name += ir.BackendName("+" + u.Owner)
 	b.ConnectTimeout = u.ConnectTimeout
+	if u.Balancing != (ir.Balancing{}) {
+		b.Balancing = &u.Balancing
+	}
+	if u.Session.Cookie != "" {
+		b.Session = &u.Session
+	}
 }
 
 // secureUpstream adds the TLS that the user of the backend asks for. What cannot

@@ -48,3 +48,30 @@ func PolicyInvalidCACertificateRef(message string) metav1.Condition {
 func PolicyInvalidKind(message string) metav1.Condition {
 	return isFalse(gatewayv1.BackendTLSPolicyConditionResolvedRefs, gatewayv1.BackendTLSPolicyReasonInvalidKind, message)
 }
+
+// PolicyAcceptedBut is a policy that is in force for some parts of its target; the
+// message says for which it is not, and is empty if there are none.
+func PolicyAcceptedBut(message string) metav1.Condition {
+	return isTrue(gatewayv1.PolicyConditionAccepted, gatewayv1.PolicyReasonAccepted, message)
+}
+
+// PolicyRefused is a policy that cannot be put to work, for a reason such as
+// PolicyReasonInvalid or PolicyReasonUnsupportedValue.
+func PolicyRefused(reason gatewayv1.PolicyConditionReason, message string) metav1.Condition {
+	return isFalse(gatewayv1.PolicyConditionAccepted, reason, message)
+}
+
+// PolicyReasonUnsupportedValue is for values that the schema has and this version does
+// not support.
+const PolicyReasonUnsupportedValue gatewayv1.PolicyConditionReason = "UnsupportedValue"
+
+// PolicyInvalidCertificateRef is a policy whose certificates cannot be used.
+func PolicyInvalidCertificateRef(message string) metav1.Condition {
+	return isFalse(gatewayv1.PolicyConditionAccepted, gatewayv1.ListenerReasonInvalidCertificateRef, message)
+}
+
+// PolicyRefNotPermitted is a policy whose target is in a namespace that does not allow
+// it.
+func PolicyRefNotPermitted(message string) metav1.Condition {
+	return isFalse(gatewayv1.PolicyConditionAccepted, gatewayv1.RouteReasonRefNotPermitted, message)
+}

@@ -4,6 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/ir"
 	"fsm/internal/resource"
 )
@@ -23,6 +24,10 @@ type Report struct {
 	Conditions map[resource.Key][]metav1.Condition
 	// Commits are the states of the policies of group policy.flomesh.io.
 	Commits map[resource.Key]Commit
+	// Attachments are the statuses of our own policies, which have no ancestors.
+	Attachments map[resource.Key]*v1alpha1.PolicyStatus
+	// Targets are what each policy is attached to, whether that exists or not.
+	Targets map[resource.Key][]resource.Key
 	// Warnings name, for each object, the field and how to mend it.
 	Warnings map[resource.Key][]string
 	// Contested says, for each object, what another one has that it wants; see
@@ -63,6 +68,8 @@ func New(routes int) *Report {
 		Policies:     map[resource.Key]*gatewayv1.PolicyStatus{},
 		Conditions:   map[resource.Key][]metav1.Condition{},
 		Commits:      map[resource.Key]Commit{},
+		Attachments:  map[resource.Key]*v1alpha1.PolicyStatus{},
+		Targets:      map[resource.Key][]resource.Key{},
 		Warnings:     map[resource.Key][]string{},
 		Contested:    map[resource.Key][]string{},
 		Users:        map[ir.Origin][]Listener{},

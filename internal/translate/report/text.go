@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/resource"
 )
 
@@ -57,6 +58,9 @@ func (r *Report) Entries() []Entry {
 	}
 	for key, commit := range r.Commits {
 		w.commit(key, commit)
+	}
+	for key, status := range r.Attachments {
+		w.conditions(key, "", status.Conditions)
 	}
 	for _, problem := range r.Problems {
 		w.problem(problem)
@@ -211,6 +215,9 @@ func (w *writer) sorted() []Entry {
 
 // rank puts parents before what attaches to them.
 func rank(key resource.Key) int {
+	if key.Group == v1alpha1.GroupName {
+		return 100
+	}
 	return slices.Index([]string{"GatewayClass", "Gateway", "ListenerSet", "IngressClass", "NamespacedIngress", "Ingress", "HTTPRoute", "GRPCRoute",
 		"TLSRoute", "TCPRoute", "UDPRoute", "VirtualService", "BackendTLSPolicy", "IngressBackend"}, key.Kind)
 }

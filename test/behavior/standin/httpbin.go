@@ -3,6 +3,7 @@ package standin
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -74,6 +75,8 @@ func status(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Invalid status code", http.StatusBadRequest)
 		return
 	}
+	// As if it made something of what is sent.
+	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
 }

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,6 +30,9 @@ type Config struct {
 	// CertificateFile is where the certificate of httpbin.org is written to, for
 	// clients that have to trust it. Empty for nowhere.
 	CertificateFile string
+	// PodCertificate and PodKey are files with what httpbin-tls shows. Default
+	// server-cert.pem and server-key.pem, which the page makes.
+	PodCertificate, PodKey string
 	// TLS is that of the stand-ins that have none in the pages; nil for none.
 	TLS *tls.Config
 	// Protocols are the versions of HTTP that they speak; nil for those that
@@ -53,6 +57,13 @@ func (c Config) servers() []server {
 		{"grpcbin", 19000, func(r *Running, addr string) error { return r.serveHello(addr, c.TLS) }},
 		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
 		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
+		{"fortio-http", 19083, func(r *Running, addr string) error { return r.serveHTTP(addr, fortioEcho(), c.TLS) }},
+		{"pipy-hello", 19084, func(r *Running, addr string) error { return r.serveHTTP(addr, says(200, "Hello, world"), c.TLS) }},
+		{"pipy-unavailable", 19085, func(r *Running, addr string) error { return r.serveHTTP(addr, says(503, "Service unavailable"), c.TLS) }},
+		{"pipy-hi", 19086, func(r *Running, addr string) error { return r.serveHTTP(addr, says(201, "Hi, world"), c.TLS) }},
+		{"httpbin-tls", 19443, func(r *Running, addr string) error {
+			return r.serveSecureHttpbin(addr, cmp.Or(c.PodCertificate, "server-cert.pem"), cmp.Or(c.PodKey, "server-key.pem"))
+		}},
 		{"dns", 19053, func(r *Running, addr string) error { return r.serveNames(addr, c.Host) }},
 	}
 }

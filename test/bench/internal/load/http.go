@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,11 +28,13 @@ func (b Body) Size() int {
 	return 128
 }
 
-// Requests are the requests for each of so many routes, to be sent in turn.
-func Requests(routes int, body Body) [][]byte {
+// Requests are the requests for each of so many routes, to be sent in turn, with these
+// header fields.
+func Requests(routes int, body Body, fields ...string) [][]byte {
 	requests := make([][]byte, routes)
+	more := strings.Join(append(fields, ""), "\r\n")
 	for i := range requests {
-		requests[i] = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench.test\r\n\r\n", Path(i, body))
+		requests[i] = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench.test\r\n%s\r\n", Path(i, body), more)
 	}
 	return requests
 }

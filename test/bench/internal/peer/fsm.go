@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"fsm/internal/ir"
 	"fsm/test/bench/internal/load"
@@ -47,7 +48,15 @@ func (l *Lab) fsm(p *Peer, site Site) (command, error) {
 const (
 	tableName  = "bench/gateway/all"
 	secretName = "Secret/bench/cert"
+	// limiterName is that of the rate limit, which has room for everybody.
+	limiterName = "RateLimitPolicy bench/limit"
 )
+
+// enough requests for any second.
+const enough = 1 << 30
+
+// SessionCookie is the name of the cookie of a site with policies.
+const SessionCookie = "_srv_id"
 
 // snapshot is the site as our proxy is told it.
 func snapshot(site Site, listen string, cert *certificate) (*ir.Snapshot, error) {
@@ -62,6 +71,13 @@ func snapshot(site Site, listen string, cert *certificate) (*ir.Snapshot, error)
 	s := &ir.Snapshot{
 		Tables: map[ir.TableName]*ir.RouteTable{}, Backends: map[ir.BackendName]*ir.Backend{},
 		Endpoints: map[ir.EndpointsName]*ir.Endpoints{}, Secrets: map[ir.SecretName]*ir.Secret{},
+		Limiters: map[ir.LimiterName]*ir.Limiter{},
+	}
+	if site.Policies {
+		s.Limiters[limiterName] = &ir.Limiter{
+			Name: limiterName, Origin: ir.Origin{Kind: "RateLimitPolicy", Namespace: "bench", Name: "limit"},
+			Requests: enough, Burst: enough, Backlog: 1, Window: ir.Duration(time.Second),
+		}
 	}
 	addBackend(s, site, 0, to)
 	origin := ir.Origin{Kind: "Gateway", Namespace: "bench", Name: "gateway", Part: "listener main"}
@@ -101,11 +117,29 @@ func routes(s *ir.Snapshot, site Site, to netip.AddrPort) []*ir.Route {
 		list[i] = &ir.Route{
 			Origin:  ir.Origin{Kind: "HTTPRoute", Namespace: "bench", Name: "route-" + strconv.Itoa(i), Part: "rule 0"},
 			Match:   ir.Match{Path: path(site, i)},
-			Filters: ir.Filters{&ir.RequestHeaders{Set: []ir.HeaderField{{Name: header, Value: headerValue}}}},
+			Filters: append(policies(site), &ir.RequestHeaders{Set: []ir.HeaderField{{Name: header, Value: headerValue}}}),
 			Action:  &ir.Forward{Destinations: destination(site, i)},
 		}
 	}
 	return list
+}
+
+// policies are the filters of a site with policies. Nobody is refused.
+func policies(site Site) ir.Filters {
+	if !site.Policies {
+		return nil
+	}
+	var networks []netip.Prefix
+	for _, network := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "2001:db8::/32", "127.0.0.0/8"} {
+		networks = append(networks, netip.MustParsePrefix(network))
+	}
+	return ir.Filters{
+		&ir.AccessControl{
+			Policy:      ir.Origin{Kind: "AccessControlPolicy", Namespace: "bench", Name: "access"},
+			AddressRule: ir.AddressRule{Allow: networks}, Status: 403,
+		},
+		&ir.RateLimit{Limiter: limiterName, Status: 429},
+	}
 }
 
 func path(site Site, route int) ir.PathMatch {
@@ -134,6 +168,9 @@ func addBackend(s *ir.Snapshot, site Site, route int, to netip.AddrPort) {
 	s.Backends[b] = &ir.Backend{Name: b, Origin: origin, Endpoints: e}
 	if site.BackendH2C {
 		s.Backends[b].Protocol = ir.BackendH2C
+	}
+	if site.Policies {
+		s.Backends[b].Session = &ir.Session{Cookie: SessionCookie, Lifetime: ir.Duration(time.Hour)}
 	}
 	s.Endpoints[e] = &ir.Endpoints{Name: e, Origin: origin, Items: []ir.Endpoint{{Address: to.Addr().String(), Port: to.Port()}}}
 }

@@ -57,6 +57,9 @@ type Site struct {
 	// Regex makes the routes match by regular expressions, which have to be tried one
 	// after the other; for fsm only.
 	Regex bool
+	// Policies makes requests pass access control and a rate limit, and keeps clients at
+	// their endpoint by a cookie; for fsm only.
+	Policies bool
 	// Wide lets the peer have the CPU of the load generators too; for fsm only, which
 	// runs as many threads as it has CPUs.
 	Wide bool
