@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -96,18 +97,28 @@ func (c *Cluster) start(ctx context.Context) error {
 
 func (c *Cluster) hasNodes() bool { return c.options.Address.IsValid() }
 
-// freePorts finds ports of loopback that are free now.
+// Ports that tests listen on are below those that the kernel gives to connections:
+// somebody's connection would else have one before its test does.
+const (
+	firstPort  = 10_000
+	endOfPorts = 32_768
+)
+
+// freePorts finds ports that are free now, on all addresses.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		port := firstPort + rand.IntN(endOfPorts-firstPort)
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 		if err != nil {
-			return nil, fmt.Errorf("find free port: %w", err)
+			continue // somebody has it
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, fmt.Errorf("find %d free ports from %d to %d: there are none", n, firstPort, endOfPorts-1)
 }
 
 // run starts one of the programs of the control plane.
