@@ -24,7 +24,7 @@ func CheckHeaders(change ir.HeaderChange, request bool) error {
 		before := used[key]
 		used[key] = action
 		switch {
-		case !isToken(name):
+		case !IsToken(name):
 			return fmt.Errorf("%s: %q is not a header name", action, name)
 		case foldIn(framing, name):
 			return fmt.Errorf("%s: header %s belongs to the connection and cannot be changed", action, name)
@@ -64,7 +64,7 @@ var unseen = []string{
 // CheckMatchedHeader says why a header field cannot be matched, or nothing.
 func CheckMatchedHeader(name string) error {
 	switch {
-	case !isToken(name):
+	case !IsToken(name):
 		return fmt.Errorf("%q is not a header name", name)
 	case foldIn(unseen, name):
 		return errors.New("is about one connection and not about the request, and cannot be matched")
@@ -95,8 +95,8 @@ func foldIn(list []string, s string) bool {
 	return false
 }
 
-// isToken tells whether s may name a header field (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
+// IsToken tells whether s may name a header field (RFC 9110, section 5.6.2).
+func IsToken(s string) bool {
 	for _, b := range []byte(s) {
 		alphanumeric := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
 		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(b)) {

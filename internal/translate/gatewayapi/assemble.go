@@ -124,20 +124,8 @@ func (a *assembly) reach(g *gateway, c *compiled) {
 // use adds the backends of a route to the mesh, with all they need.
 func (a *assembly) use(c *compiled) {
 	for _, u := range c.backends {
-		b := u.slot.Read(nil)
-		if a.mesh.Backends[b.Name] == b.Backend.Backend {
-			continue
-		}
-		a.mesh.Backends[b.Name] = b.Backend.Backend
-		a.mesh.Endpoints[b.Endpoints.Name] = b.Endpoints.Endpoints
-		for _, s := range b.Secrets {
-			a.mesh.Secrets[s.Name] = s
-		}
 		service := resource.Key{Kind: "Service", Namespace: u.service.Namespace, Name: u.service.Name}
-		a.warnOnce(service, b.Warning)
-		for _, message := range b.Endpoints.Warnings {
-			a.warnOnce(service, message)
-		}
+		u.slot.Read(nil).AddTo(a.mesh, a.report, service)
 	}
 }
 
@@ -145,12 +133,6 @@ func (a *assembly) use(c *compiled) {
 func (a *assembly) limit(c *compiled) {
 	for _, l := range c.limiters {
 		a.mesh.Limiters[l.Name] = l
-	}
-}
-
-func (a *assembly) warnOnce(key resource.Key, message string) {
-	if message != "" && !slices.Contains(a.report.Warnings[key], message) {
-		a.report.Warn(key, message)
 	}
 }
 
@@ -249,6 +231,6 @@ func (a *assembly) warnAboutUnreachable(l *listener, relays []*ir.RelayRoute) {
 			what = fmt.Sprintf(" for server name %q", r.ServerName)
 		}
 		key := resource.Key{Group: gatewayv1.GroupName, Kind: r.Origin.Kind, Namespace: r.Origin.Namespace, Name: r.Origin.Name}
-		a.warnOnce(key, fmt.Sprintf("gets no traffic%s from listener %q: %s takes precedence", what, l.Name, winner.Object()))
+		a.report.WarnOnce(key, fmt.Sprintf("gets no traffic%s from listener %q: %s takes precedence", what, l.Name, winner.Object()))
 	}
 }

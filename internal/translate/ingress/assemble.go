@@ -55,15 +55,8 @@ func (a *assembly) assemble() {
 func (a *assembly) use(i *ingress) {
 	for _, slot := range i.backends {
 		b := slot.Read(nil)
-		a.mesh.Backends[b.Name] = b.Backend.Backend
-		a.mesh.Endpoints[b.Endpoints.Name] = b.Endpoints.Endpoints
-		for _, s := range b.Secrets {
-			a.mesh.Secrets[s.Name] = s
-		}
 		service := resource.Key{Kind: "Service", Namespace: b.Backend.Origin.Namespace, Name: b.Backend.Origin.Name}
-		for _, message := range append(slices.Clone(b.Endpoints.Warnings), b.Warning) {
-			a.warnOnce(service, message)
-		}
+		b.AddTo(a.mesh, a.report, service)
 	}
 	for _, s := range i.secrets {
 		a.mesh.Secrets[s.Name] = s
@@ -226,12 +219,6 @@ func (a *assembly) warnAboutDuplicate(lost, winner *entry) {
 	message := fmt.Sprintf("%s of host %s is not served: %s has the same path", lost.route.Origin.Part, cmp.Or(lost.host, "*"), winner.owner.key)
 	if !slices.Contains(a.report.Contested[lost.owner.key], message) {
 		a.report.Contest(lost.owner.key, message)
-	}
-}
-
-func (a *assembly) warnOnce(key resource.Key, message string) {
-	if message != "" && !slices.Contains(a.report.Warnings[key], message) {
-		a.report.Warn(key, message)
 	}
 }
 

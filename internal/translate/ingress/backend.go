@@ -207,25 +207,15 @@ func (c *compiler) responseHeaders() {
 	default:
 		change := &ir.ResponseHeaders{}
 		for _, header := range slices.Sorted(maps.Keys(object.Data)) {
-			value := strings.TrimSpace(object.Data[header])
-			if !isToken(header) || strings.ContainsAny(value, "\r\n\x00") {
-				c.warn("%s: %q is no header", key, header)
+			field := ir.HeaderField{Name: header, Value: strings.TrimSpace(object.Data[header])}
+			if err := core.CheckHeaders(ir.HeaderChange{Set: []ir.HeaderField{field}}, false); err != nil {
+				c.warn("%s: %v", key, err)
 				continue
 			}
-			change.Set = append(change.Set, ir.HeaderField{Name: header, Value: value})
+			change.Set = append(change.Set, field)
 		}
 		c.headers = append(c.headers, change)
 	}
-}
-
-// isToken tells names of headers (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for _, c := range s {
-		if !strings.ContainsRune("!#$%&'*+-.^_`|~", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // certificateProblem notes a Secret that cannot be used.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"fsm/internal/ir"
+	"fsm/internal/translate/core"
 	"fsm/internal/translate/policy"
 )
 
@@ -28,7 +29,7 @@ func nginxBalancing() []annotation {
 		{name: "affinity-mode", effect: unneeded, note: "clients stay where they are, as with persistent, while that endpoint can be used"},
 		{name: "affinity-canary-behavior", effect: ignored, note: "a client that has a cookie of the canary stays with it where both Ingresses have affinity"},
 		{name: "session-cookie-name", read: func(v value) {
-			if !isToken(v.text) {
+			if !core.IsToken(v.text) {
 				v.invalid("a name of a cookie")
 				return
 			}
@@ -97,7 +98,7 @@ func (v value) hashBy() {
 		return
 	}
 	header, ok := strings.CutPrefix(v.text, "$http_")
-	if header = strings.ReplaceAll(header, "_", "-"); !ok || !isToken(header) || strings.Contains(header, "$") {
+	if header = strings.ReplaceAll(header, "_", "-"); !ok || !core.IsToken(header) || strings.Contains(header, "$") {
 		v.invalid("$remote_addr, $binary_remote_addr or $http_NAME")
 		return
 	}

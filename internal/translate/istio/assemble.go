@@ -89,12 +89,6 @@ func (a *assembly) hosts(l *listener) []ir.Host {
 // sharesPorts says that hosts of others may be at the same ports: those of Ingresses.
 func (a *assembly) sharesPorts() bool { return !a.config.Standalone }
 
-func (a *assembly) warnOnce(key resource.Key, message string) {
-	if message != "" && !slices.Contains(a.report.Warnings[key], message) {
-		a.report.Warn(key, message)
-	}
-}
-
 func serviceKey(name types.NamespacedName) resource.Key {
 	return resource.Key{Kind: "Service", Namespace: name.Namespace, Name: name.Name}
 }

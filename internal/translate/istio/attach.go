@@ -121,18 +121,7 @@ func (at *attached) tlsRelays(l *listener, s *server, common []string) []relay {
 // use adds the backends of a VirtualService to the mesh, with all they need.
 func (a *assembly) use(v *virtualService) {
 	for _, u := range v.backends {
-		b := u.slot.Read(nil)
-		if a.mesh.Backends[b.Name] == b.Backend.Backend {
-			continue
-		}
-		a.mesh.Backends[b.Name] = b.Backend.Backend
-		a.mesh.Endpoints[b.Endpoints.Name] = b.Endpoints.Endpoints
-		for _, s := range b.Secrets {
-			a.mesh.Secrets[s.Name] = s
-		}
-		for _, message := range append([]string{b.Warning}, b.Endpoints.Warnings...) {
-			a.warnOnce(serviceKey(u.service), message)
-		}
+		u.slot.Read(nil).AddTo(a.mesh, a.report, serviceKey(u.service))
 	}
 }
 
@@ -144,7 +133,7 @@ func (a *assembly) orderRelays(l *listener) []*ir.RelayRoute {
 	for i, r := range l.relays {
 		if i > 0 && l.relays[i-1].serverName == r.serverName {
 			if winner := routes[len(routes)-1].Origin; winner.Object() != r.origin.Object() {
-				a.warnOnce(originKey(r.origin), fmt.Sprintf("%s gets no traffic for %q of port %d: %s comes first", r.origin.Part, orAny(r.serverName), l.port, winner))
+				a.report.WarnOnce(originKey(r.origin), fmt.Sprintf("%s gets no traffic for %q of port %d: %s comes first", r.origin.Part, orAny(r.serverName), l.port, winner))
 			}
 			continue
 		}

@@ -70,6 +70,22 @@ type Served struct {
 	Endpoints *core.Endpoints
 }
 
+// AddTo adds a backend to a mesh, with all it needs. What is to be said about it is
+// said once, and about its Service.
+func (s Served) AddTo(mesh *ir.Mesh, r *report.Report, service resource.Key) {
+	if mesh.Backends[s.Name] == s.Backend.Backend {
+		return
+	}
+	mesh.Backends[s.Name] = s.Backend.Backend
+	mesh.Endpoints[s.Endpoints.Name] = s.Endpoints.Endpoints
+	for _, secret := range s.Secrets {
+		mesh.Secrets[secret.Name] = secret
+	}
+	for _, message := range append([]string{s.Warning}, s.Endpoints.Warnings...) {
+		r.WarnOnce(service, message)
+	}
+}
+
 type backendKey struct {
 	destination core.Destination
 	use         Use

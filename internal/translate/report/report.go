@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -82,5 +84,12 @@ func New(routes int) *Report {
 func (r *Report) Warn(object resource.Key, warnings ...string) {
 	if len(warnings) > 0 {
 		r.Warnings[object] = append(r.Warnings[object], warnings...)
+	}
+}
+
+// WarnOnce adds a warning, if there is one, that several may have to give.
+func (r *Report) WarnOnce(object resource.Key, warning string) {
+	if warning != "" && !slices.Contains(r.Warnings[object], warning) {
+		r.Warn(object, warning)
 	}
 }
