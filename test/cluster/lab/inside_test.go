@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -307,6 +309,10 @@ func (s *inside) loadBalancers() {
 		s.Errorf("the address is %s, not %s, which was asked for", got, own)
 	}
 	s.reachable(own+":80", "web-")
+	const nobodys = "172.30.200.249"
+	if _, err := s.get(nobodys + ":80"); !errors.Is(err, syscall.ECONNREFUSED) {
+		s.Errorf("%s, which no Service has: %v, not refused", nobodys, err)
+	}
 	if got := s.service("foreign-address").Status.LoadBalancer.Ingress; len(got) > 0 {
 		s.Errorf("got address %v, not the one asked for", got)
 	}

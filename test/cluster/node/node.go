@@ -115,8 +115,16 @@ func (c Config) connect() error {
 		commands = append(commands, []string{"route", "add", r.Pods.String(), "via", r.Via.String()})
 	}
 	for _, args := range commands {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %v: %w: %s", args, err, out)
+		if err := run("ip", args...); err != nil {
+			return err
+		}
+	}
+	// What goes to a load balancer that kube-proxy does not know yet is refused. The
+	// node would send it on otherwise, and remember for minutes that it did: a client
+	// that repeats its SYN would not get through after kube-proxy has learned.
+	for _, chain := range []string{"FORWARD", "OUTPUT"} {
+		if err := run("iptables", "-w", "-A", chain, "-d", cluster.LoadBalancers, "-j", "REJECT"); err != nil {
+			return err
 		}
 	}
 	settings := []string{
@@ -135,6 +143,13 @@ func (c Config) connect() error {
 		if err != nil {
 			return fmt.Errorf("set %s: %w", s, err)
 		}
+	}
+	return nil
+}
+
+func run(program string, args ...string) error {
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %v: %w: %s", program, args, err, out)
 	}
 	return nil
 }
