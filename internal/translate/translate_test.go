@@ -43,6 +43,7 @@ func TestGolden(t *testing.T) {
 				NoGateways: configured(c, "no-gateways"),
 				Ingress: translate.Ingress{
 					HTTP:    translate.IngressPort{Enabled: !configured(c, "ingress-no-http")},
+					TLS:     translate.IngressPort{Enabled: !configured(c, "ingress-no-tls")},
 					Enabled: configured(c, "ingress"), Namespaced: configured(c, "namespaced"), Passthrough: configured(c, "ingress-passthrough"), NGINX: configured(c, "ingress-nginx"),
 				},
 			})

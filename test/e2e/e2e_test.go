@@ -28,7 +28,7 @@ func TestEndToEnd(t *testing.T) {
 			t.Skipf("%s is not set: this installs FSM in a cluster; make e2e", name)
 		}
 	}
-	for _, stage := range []string{"install.txtar", "installed/*.txtar", "policies.txtar", "ingress.txtar", "looking.txtar", "upgrade.txtar", "uninstall.txtar"} {
+	for _, stage := range []string{"install.txtar", "installed/*.txtar", "policies.txtar", "ingress.txtar", "looking.txtar", "upgrade.txtar", "uninstall.txtar", "older.txtar"} {
 		scripts, err := filepath.Glob(filepath.Join("testdata", stage))
 		if err != nil || len(scripts) == 0 {
 			t.Fatalf("no scripts %s: %v", stage, err)

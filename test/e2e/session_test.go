@@ -59,15 +59,22 @@ func setup(env *testscript.Env) error {
 	return os.WriteFile(filepath.Join(env.WorkDir, ".curlrc"), []byte(curl), 0o644)
 }
 
-// httpbin is a manifest that scripts have besides their own files.
-const httpbin = "httpbin.yaml"
-
+// provide gives scripts the manifests that they have besides their own files.
 func provide(work string) error {
-	manifest, err := os.ReadFile(filepath.Join("testdata", httpbin))
+	manifests, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(work, httpbin), manifest, 0o644)
+	for _, path := range manifests {
+		manifest, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(work, filepath.Base(path)), manifest, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exporting is a line that gives a variable to those that follow.

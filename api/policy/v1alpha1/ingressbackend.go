@@ -14,6 +14,9 @@ import (
 // +kubebuilder:storageversion
 // +kubebuilder:resource:path=ingressbackends,singular=ingressbackend,shortName=ingressbackend
 // +kubebuilder:metadata:labels="app.kubernetes.io/name=flomesh.io"
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.currentStatus`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type IngressBackend struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -8,6 +8,7 @@ import (
 
 	"fsm/internal/ir"
 	"fsm/internal/resource"
+	"fsm/internal/translate/core"
 	"fsm/internal/translate/report"
 )
 
@@ -61,6 +62,11 @@ func (a *assembly) listener(l *listener) *ir.GatewayListener {
 	out := &ir.GatewayListener{
 		Name: l.name, Origin: l.origin, Port: l.port, Protocol: l.protocol, Hostname: l.hostname, TLS: l.tls,
 	}
+	for _, p := range a.ingressPorts() {
+		if p.Port == l.port {
+			out.Bind = p.Bind
+		}
+	}
 	if len(l.hosts) > 0 {
 		out.Hosts = a.hosts(l)
 	}
@@ -88,6 +94,18 @@ func (a *assembly) hosts(l *listener) []ir.Host {
 
 // sharesPorts says that hosts of others may be at the same ports: those of Ingresses.
 func (a *assembly) sharesPorts() bool { return !a.config.Standalone }
+
+// ingressPorts are the only ones that can be reached where the ingress serves Gateways:
+// in a cluster. It listens elsewhere than clients think.
+func (f *Frontend) ingressPorts() []core.IngressPort {
+	var ports []core.IngressPort
+	for _, p := range []core.IngressPort{f.config.Ingress.HTTP, f.config.Ingress.TLS} {
+		if p.Enabled && !f.config.Standalone {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
 
 func serviceKey(name types.NamespacedName) resource.Key {
 	return resource.Key{Kind: "Service", Namespace: name.Namespace, Name: name.Name}

@@ -1,5 +1,5 @@
 // Package standin has small servers that answer like the workloads of the pages
-// in examples/gateway: kennethreitz/httpbin, Pipy's echo server, grpcbin, fortio's
+// in examples: kennethreitz/httpbin, Pipy's echo server, grpcbin, fortio's
 // UDP echo, and the public site httpbin.org with the name server that knows it.
 //
 // They exist so that the pages can be followed, and tested, without a cluster

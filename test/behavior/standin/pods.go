@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -51,12 +52,11 @@ func fortioStatus(parameter string, draw float64) int {
 	return status
 }
 
-// serveSecureHttpbin serves httpbin with the certificate of the page on TLS towards
-// backends, which the page makes.
-func (r *Running) serveSecureHttpbin(addr, certificate, key string) error {
-	pair, err := tls.LoadX509KeyPair(certificate, key)
+// serveSecure serves with the certificate that the pages on TLS towards backends make.
+func (r *Running) serveSecure(addr string, h http.Handler, c Config) error {
+	pair, err := tls.LoadX509KeyPair(cmp.Or(c.PodCertificate, "server-cert.pem"), cmp.Or(c.PodKey, "server-key.pem"))
 	if err != nil {
 		return fmt.Errorf("read the certificate that the page makes: %w", err)
 	}
-	return r.serveHTTP(addr, Httpbin(), &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	return r.serveHTTP(addr, h, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 }

@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,8 +29,8 @@ type Config struct {
 	// CertificateFile is where the certificate of httpbin.org is written to, for
 	// clients that have to trust it. Empty for nowhere.
 	CertificateFile string
-	// PodCertificate and PodKey are files with what httpbin-tls shows. Default
-	// server-cert.pem and server-key.pem, which the page makes.
+	// PodCertificate and PodKey are files with what httpbin-tls and tutorial-tls show.
+	// Default server-cert.pem and server-key.pem, which the pages make.
 	PodCertificate, PodKey string
 	// TLS is that of the stand-ins that have none in the pages; nil for none.
 	TLS *tls.Config
@@ -53,7 +52,6 @@ func (c Config) servers() []server {
 		{"httpbin", 19080, func(r *Running, addr string) error { return r.serveHTTP(addr, Httpbin(), c.TLS) }},
 		{"pipy", 19081, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy", c.Output), c.TLS) }},
 		{"pipy-mirror", 19082, func(r *Running, addr string) error { return r.serveHTTP(addr, newPipy("pipy-mirror", c.Output), c.TLS) }},
-		{"tutorial", 19083, func(r *Running, addr string) error { return r.serveHTTP(addr, Tutorial(), c.TLS) }},
 		{"grpcbin", 19000, func(r *Running, addr string) error { return r.serveHello(addr, c.TLS) }},
 		{"fortio", 8078, func(r *Running, addr string) error { return r.servePackets(addr, echo) }},
 		{siteName, 443, func(r *Running, addr string) error { return r.serveSite(addr, c.CertificateFile) }},
@@ -61,9 +59,15 @@ func (c Config) servers() []server {
 		{"pipy-hello", 19084, func(r *Running, addr string) error { return r.serveHTTP(addr, says(200, "Hello, world"), c.TLS) }},
 		{"pipy-unavailable", 19085, func(r *Running, addr string) error { return r.serveHTTP(addr, says(503, "Service unavailable"), c.TLS) }},
 		{"pipy-hi", 19086, func(r *Running, addr string) error { return r.serveHTTP(addr, says(201, "Hi, world"), c.TLS) }},
-		{"httpbin-tls", 19443, func(r *Running, addr string) error {
-			return r.serveSecureHttpbin(addr, cmp.Or(c.PodCertificate, "server-cert.pem"), cmp.Or(c.PodKey, "server-key.pem"))
+		{"tutorial", 19087, func(r *Running, addr string) error { return r.serveHTTP(addr, Tutorial(), c.TLS) }},
+		{"tutorial-tls", 19088, func(r *Running, addr string) error { return r.serveSecure(addr, Tutorial(), c) }},
+		{"pod-1", 19089, func(r *Running, addr string) error {
+			return r.serveHTTP(addr, says(200, responseFromPod+"t9cxc\n"), c.TLS)
 		}},
+		{"pod-2", 19090, func(r *Running, addr string) error {
+			return r.serveHTTP(addr, says(200, responseFromPod+"hrvqp\n"), c.TLS)
+		}},
+		{"httpbin-tls", 19443, func(r *Running, addr string) error { return r.serveSecure(addr, Httpbin(), c) }},
 		{"dns", 19053, func(r *Running, addr string) error { return r.serveNames(addr, c.Host) }},
 	}
 }

@@ -19,6 +19,10 @@ const tutorialPage = `<!DOCTYPE html>
 </html>
 `
 
+// responseFromPod is what instances of it say where there are several, before the rest of
+// their names.
+const responseFromPod = "Response from pod httpbin-5f69c44674-"
+
 // Tutorial is the sample application of the Ingress pages.
 func Tutorial() http.Handler {
 	mux := http.NewServeMux()

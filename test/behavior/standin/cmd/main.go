@@ -1,5 +1,5 @@
 // Command cmd runs the stand-ins for the workloads of the pages in
-// examples/gateway, all of them or those that are named. Their ports are those
+// examples, all of them or those that are named. Their ports are those
 // of the examples' manifests and cannot be chosen.
 package main
 
