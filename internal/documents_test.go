@@ -288,6 +288,7 @@ func TestFixedLimits(t *testing.T) {
 		{"internal/proxy/stack/mirror.go", "maxMirrorBody", "| Request body that is mirrored | 1,048,576 bytes |"},
 		{"internal/proxy/stack/forward.go", "connectTries", "| Endpoints tried when connections cannot be made, or end without a byte of the answer to a request that may be sent twice | 3 |"},
 		{"internal/proxy/buffer/buffer.go", "Large", "| Request body that can be retried | 65,536 bytes |"},
+		{"internal/proxy/limit/clients.go", "maxClients", "| Clients that the [limits of an Ingress](ingress.md#limits-of-clients) tell apart | 65,536 |"},
 		{"internal/proxy/route/table.go", "maxRegex", "| Regular expression | 1,024 bytes |"},
 		{"internal/proxy/telemetry/log.go", "maxPending", "| Access log lines that wait to be written | 4,194,304 bytes |"},
 		{"internal/resource/parse.go", "maxDocument", "| YAML or JSON document | 3,145,728 bytes |"},

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"net/netip"
 
 	"fsm/internal/ir"
 	"fsm/internal/proxy/filter"
@@ -13,6 +14,9 @@ type full struct{}
 
 // Take implements filter.Limiter.
 func (full) Take(filter.Waiter) bool { return true }
+
+// Enter implements filter.ClientLimiter.
+func (full) Enter(netip.Addr) (held message.Held, fast, crowded bool) { return nil, false, false }
 
 // rehearse says what cannot be seen by running a filter once: what is left to chance,
 // takes time, or depends on what came before. The filter that it returns does the
@@ -27,6 +31,12 @@ func (w *walk) rehearse(f ir.Filter, x *message.Exchange) (ir.Filter, []string) 
 	case *ir.RateLimit:
 		if l := w.snapshot.Limiters[f.Limiter]; l != nil {
 			return f, []string{fmt.Sprintf("takes one out of the bucket %s; an empty one would answer %d", l, f.Status)}
+		}
+	case *ir.ClientLimit:
+		if l := w.snapshot.Limiters[f.Limiter]; l != nil && l.Clients.Exempts(x.Client) {
+			return f, []string{fmt.Sprintf("does not count the client's address %s", x.Client)}
+		} else if l != nil {
+			return f, []string{fmt.Sprintf("counts the client's address %s: %s; what goes beyond would be answered with %d", x.Client, l.Clients, f.Status)}
 		}
 	case *ir.Fault:
 		return rehearseFault(f)
@@ -62,6 +72,10 @@ func policyOf(f ir.Filter) ir.Origin {
 	case *ir.AccessControl:
 		return f.Policy
 	case *ir.RateLimit:
+		return f.Policy
+	case *ir.ClientLimit:
+		return f.Policy
+	case *ir.ResponseRate:
 		return f.Policy
 	case *ir.Fault:
 		return f.Policy

@@ -195,6 +195,7 @@ func (w *walk) runFilters(filters ir.Filters, x *message.Exchange) ([]Filter, *A
 			},
 			Random:  func(uint32) uint32 { return 0 },
 			Limiter: func(ir.LimiterName) filter.Limiter { return full{} },
+			Clients: func(ir.LimiterName) filter.ClientLimiter { return full{} },
 		}
 		f, said := w.rehearse(f, x)
 		described.Effects = append(described.Effects, said...)

@@ -24,6 +24,8 @@ var filterTypes = []struct {
 	{"bodyLimit", func() Filter { return new(BodyLimit) }},
 	{"accessControl", func() Filter { return new(AccessControl) }},
 	{"rateLimit", func() Filter { return new(RateLimit) }},
+	{"clientLimit", func() Filter { return new(ClientLimit) }},
+	{"responseRate", func() Filter { return new(ResponseRate) }},
 	{"fault", func() Filter { return new(Fault) }},
 }
 

@@ -31,6 +31,22 @@ type RateLimit struct {
 	Headers []HeaderField `json:"headers,omitempty"`
 }
 
+// ClientLimit makes requests take from a limiter that counts for each client.
+type ClientLimit struct {
+	Policy  Origin      `json:"policy"`
+	Limiter LimiterName `json:"limiter"`
+	// Status of the reply to requests beyond it.
+	Status uint16 `json:"status"`
+}
+
+// ResponseRate spreads the bytes of each response over time.
+type ResponseRate struct {
+	Policy Origin `json:"policy"`
+	// BytesPerSecond hold for what follows the first After bytes of the content.
+	BytesPerSecond uint64 `json:"bytesPerSecond"`
+	After          uint64 `json:"after,omitempty"`
+}
+
 // Fault delays requests, or answers them in place of the backend.
 type Fault struct {
 	Policy Origin `json:"policy"`
@@ -56,6 +72,8 @@ type FaultAbort struct {
 
 func (*AccessControl) filter() {}
 func (*RateLimit) filter()     {}
+func (*ClientLimit) filter()   {}
+func (*ResponseRate) filter()  {}
 func (*Fault) filter()         {}
 
 // String is "allow=10.0.0.0/8 deny=…".
@@ -96,8 +114,43 @@ func (f *RateLimit) String() string {
 	return fmt.Sprintf("limit else %d by %s", f.Status, f.Policy)
 }
 
-// String is "100/1m0s burst=100 backlog=10".
+func (f *ClientLimit) String() string {
+	return fmt.Sprintf("limit clients else %d by %s", f.Status, f.Policy)
+}
+
+func (f *ResponseRate) String() string {
+	s := fmt.Sprintf("response %d B/s", f.BytesPerSecond)
+	if f.After > 0 {
+		s += fmt.Sprintf(" after %d", f.After)
+	}
+	return fmt.Sprintf("%s by %s", s, f.Policy)
+}
+
+// String is "5/s burst=25 300/m burst=1500 concurrent=10 exempt=10.0.0.0/8".
+func (c *ClientLimits) String() string {
+	var words []string
+	for _, r := range []struct {
+		ClientRate
+		unit string
+	}{{c.PerSecond, "s"}, {c.PerMinute, "m"}} {
+		if r.Requests > 0 {
+			words = append(words, fmt.Sprintf("%d/%s burst=%d", r.Requests, r.unit, r.Burst))
+		}
+	}
+	if c.Concurrent > 0 {
+		words = append(words, fmt.Sprintf("concurrent=%d", c.Concurrent))
+	}
+	if len(c.Exempt) > 0 {
+		words = append(words, "exempt="+joinPrefixes(c.Exempt))
+	}
+	return strings.Join(words, " ")
+}
+
+// String is "100/1m0s burst=100 backlog=10", or "each client 5/s burst=25".
 func (l *Limiter) String() string {
+	if l.Clients != nil {
+		return "each client " + l.Clients.String()
+	}
 	return fmt.Sprintf("%d/%s burst=%d backlog=%d", l.Requests, l.Window, l.Burst, l.Backlog)
 }
 

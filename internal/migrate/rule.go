@@ -138,8 +138,9 @@ func duration(d ir.Duration) gatewayv1.Duration {
 	return gatewayv1.Duration(time.Duration(d).String())
 }
 
-// filter writes a filter. Limits of bodies, which are the Gateway's, come to none; ok is
-// false for what cannot be written.
+// filter writes a filter. Limits of bodies, which are the Gateway's, come to none, and so do
+// those of clients, without which requests are served all the same; ok is false for what
+// cannot be written.
 func (c *converter) filter(f ir.Filter) (out gatewayv1.HTTPRouteFilter, ok bool) {
 	switch f := f.(type) {
 	case *ir.RequestHeaders:
@@ -155,6 +156,12 @@ func (c *converter) filter(f ir.Filter) (out gatewayv1.HTTPRouteFilter, ok bool)
 	case *ir.CORS:
 		return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterCORS, CORS: cors(f)}, true
 	case *ir.BodyLimit:
+		return out, true
+	case *ir.ClientLimit:
+		c.add(Lost, ownerOf(f.Policy), "nothing is counted for each client: the bucket of a RateLimitPolicy is one for all")
+		return out, true
+	case *ir.ResponseRate:
+		c.add(Lost, ownerOf(f.Policy), "responses are not slowed down: the rate of a RateLimitPolicy is one for all connections of a port")
 		return out, true
 	}
 	return out, false
@@ -250,7 +257,7 @@ func (c *converter) grpcRule(r *ir.Route) (rule gatewayv1.GRPCRouteRule, ok bool
 func (c *converter) grpcFilters(r *ir.Route) (filters []gatewayv1.GRPCRouteFilter, ok bool) {
 	ok = true
 	for _, f := range r.Filters {
-		out, _ := c.filter(f)
+		out, known := c.filter(f)
 		switch kind := gatewayv1.GRPCRouteFilterType(out.Type); kind {
 		case gatewayv1.GRPCRouteFilterRequestHeaderModifier, gatewayv1.GRPCRouteFilterResponseHeaderModifier, gatewayv1.GRPCRouteFilterRequestMirror:
 			filters = append(filters, gatewayv1.GRPCRouteFilter{
@@ -258,8 +265,7 @@ func (c *converter) grpcFilters(r *ir.Route) (filters []gatewayv1.GRPCRouteFilte
 			})
 		default:
 			c.add(Lost, ownerOf(r.Origin), "%s: a GRPCRoute has no filter like %s", r.Origin.Part, filterName(f))
-			_, limit := f.(*ir.BodyLimit)
-			ok = ok && (limit || out.CORS != nil)
+			ok = ok && (known && kind == "" || out.CORS != nil)
 		}
 	}
 	return filters, ok

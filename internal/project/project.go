@@ -129,10 +129,16 @@ func (r reach) filters(filters ir.Filters) {
 		case *ir.Mirror:
 			r.backend(f.Backend)
 		case *ir.RateLimit:
-			if l := r.mesh.Limiters[f.Limiter]; l != nil {
-				r.snapshot.Limiters[f.Limiter] = l
-			}
+			r.limiter(f.Limiter)
+		case *ir.ClientLimit:
+			r.limiter(f.Limiter)
 		}
+	}
+}
+
+func (r reach) limiter(name ir.LimiterName) {
+	if l := r.mesh.Limiters[name]; l != nil {
+		r.snapshot.Limiters[name] = l
 	}
 }
 

@@ -12,6 +12,20 @@ import (
 	"fsm/internal/proxy/proxytest"
 )
 
+// TestAllocClientLimits: nor where each client is counted, in every way that there is.
+func TestAllocClientLimits(t *testing.T) {
+	p := proxytest.Start(t, proxy.Config{})
+	rate := ir.ClientRate{Requests: 1 << 20, Burst: 1 << 30}
+	p.MustApply(limitedClients(quietBackend(t, plainResponse), ir.ClientLimits{PerSecond: rate, PerMinute: rate, Concurrent: 2}, "/"))
+	trip := roundTripper(t, p.Addr(proxytest.HTTPListener), plainRequest, len(plainResponse))
+	for range 100 {
+		trip()
+	}
+	if n := testing.AllocsPerRun(5000, trip); n >= 1 {
+		t.Errorf("%v allocations per request", n)
+	}
+}
+
 // TestAllocBackendPolicies: forwarding allocates nothing where the backend has every
 // policy that there is, either.
 func TestAllocBackendPolicies(t *testing.T) {

@@ -100,7 +100,7 @@ func New(c Config) (*Proxy, error) {
 	p.env.Tracer = c.Tracer
 	p.env.Memory = &p.memory
 	p.limits = limit.NewRegistry()
-	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N, Limiter: p.limiter}
+	p.env.Filters = &filter.Env{Dispatch: mirrors.Dispatch, Random: rand.Uint32N, Limiter: p.limiter, Clients: p.clients, Throttle: throttle}
 	p.env.Current.Store(&stack.Generation{})
 	p.relays = relay.Env{Upstream: p.upstream, Stats: p.stats, Log: p.accessLog, LogByDefault: p.accessLog != nil}
 	return p, nil
@@ -112,6 +112,21 @@ func (p *Proxy) limiter(name ir.LimiterName) filter.Limiter {
 		return b
 	}
 	return nil
+}
+
+// clients finds what counts for each client.
+func (p *Proxy) clients(name ir.LimiterName) filter.ClientLimiter {
+	if c := p.limits.Clients(name); c != nil {
+		return c
+	}
+	return nil
+}
+
+// throttle makes a rate that nobody shares.
+func throttle(bytesPerSecond uint64) filter.Throttle {
+	t := &limit.Throttle{}
+	t.Set(bytesPerSecond)
+	return t
 }
 
 // Run serves until the context ends, and then closes everything at once. Drain

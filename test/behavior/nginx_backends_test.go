@@ -213,15 +213,5 @@ func nginxRefused() map[string]nginxCase {
 			migrated: `get http://t.example/ 200 web`,
 		}
 	}
-	for _, name := range pendingAnnotations() {
-		table[name+" is pending"] = nginxCase{
-			annotations: name + ": ewma",
-			script: `get http://t.example/ 200 web
-				[ingress] conditions
-				[ingress] stdout 'annotation nginx.ingress.kubernetes.io/` + name + `:? .*is not honoured yet'`,
-			lost:     "is not honoured yet",
-			migrated: `get http://t.example/ 200 web`,
-		}
-	}
 	return table
 }

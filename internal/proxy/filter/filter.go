@@ -26,6 +26,10 @@ type Env struct {
 	Random func(n uint32) uint32
 	// Limiter finds what a rate limit takes from; nil when there is none of that name.
 	Limiter func(name ir.LimiterName) Limiter
+	// Clients finds what counts for each client; nil when there is none of that name.
+	Clients func(name ir.LimiterName) ClientLimiter
+	// Throttle makes something that spreads bytes over time.
+	Throttle func(bytesPerSecond uint64) Throttle
 }
 
 // New compiles filters, in order.
@@ -60,6 +64,14 @@ func New(filters ir.Filters, env *Env) ([]Filter, error) {
 				return nil, err
 			}
 			compiled = append(compiled, limit)
+		case *ir.ClientLimit:
+			limit, err := newClientLimit(f, env)
+			if err != nil {
+				return nil, err
+			}
+			compiled = append(compiled, limit)
+		case *ir.ResponseRate:
+			compiled = append(compiled, &responseRate{config: *f, env: env})
 		case *ir.Fault:
 			compiled = append(compiled, newFault(f, env))
 		default:

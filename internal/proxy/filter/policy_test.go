@@ -1,7 +1,9 @@
 package filter_test
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,5 +162,130 @@ func TestRateLimit(t *testing.T) {
 	}
 	if _, err := filter.New(ir.Filters{&ir.RateLimit{Limiter: "other"}}, env); err == nil {
 		t.Error("a limiter that is missing is no error")
+	}
+}
+
+// counting lets so many requests of each client be under way.
+type counting struct {
+	underway map[netip.Addr]int
+	most     int
+}
+
+// Enter implements filter.ClientLimiter.
+func (c *counting) Enter(client netip.Addr) (held message.Held, fast, crowded bool) {
+	switch {
+	case client.IsLoopback():
+		return nil, false, false
+	case client.IsPrivate():
+		return nil, true, false
+	case c.underway[client] == c.most:
+		return nil, false, true
+	}
+	c.underway[client]++
+	return &underway{c, client}, false, false
+}
+
+type underway struct {
+	*counting
+	client netip.Addr
+}
+
+// Release implements message.Held.
+func (u *underway) Release() { u.counting.underway[u.client]-- }
+
+// A client limit refuses who asks too fast and who has too much under way, and leaves to the
+// exchange what it holds.
+func TestClientLimit(t *testing.T) {
+	clients := &counting{underway: map[netip.Addr]int{}, most: 1}
+	env := &filter.Env{Clients: func(name ir.LimiterName) filter.ClientLimiter {
+		if name == "l" {
+			return clients
+		}
+		return nil
+	}}
+	list := compile(t, env, &ir.ClientLimit{Limiter: "l", Status: 503})
+	ask := func(client string) (x *message.Exchange, status int, reason string) {
+		x = exchange("GET example.com/")
+		x.Client = netip.MustParseAddr(client)
+		if reply, refused := errors.AsType[*message.Reply](list[0].Request(x)); refused {
+			return x, reply.Status, reply.Reason
+		}
+		return x, 200, ""
+	}
+	first, status, _ := ask("192.0.2.1")
+	if status != 200 || !first.Holds() {
+		t.Fatalf("the first request: status %d, holds %v", status, first.Holds())
+	}
+	for _, test := range []struct {
+		client string
+		status int
+		reason string
+		holds  bool
+	}{
+		{"192.0.2.1", 503, "concurrency_limited", false},
+		{"192.0.2.2", 200, "", true},
+		{"10.0.0.1", 503, "rate_limited", false},
+		{"127.0.0.1", 200, "", false},
+	} {
+		if x, status, reason := ask(test.client); status != test.status || reason != test.reason || x.Holds() != test.holds {
+			t.Errorf("%s: status %d, reason %q, holds %v, want %+v", test.client, status, reason, x.Holds(), test)
+		}
+	}
+	if first.Release(); first.Holds() {
+		t.Error("what is released is still held")
+	}
+	first.Release() // gives nothing back twice
+	if x, status, _ := ask("192.0.2.1"); status != 200 || !x.Holds() || clients.underway[x.Client] != 1 {
+		t.Errorf("after the first request was over: status %d, %v under way", status, clients.underway)
+	}
+	if _, err := filter.New(ir.Filters{&ir.ClientLimit{Limiter: "other"}}, env); err == nil {
+		t.Error("a limiter that is missing is no error")
+	}
+}
+
+// ledger is a throttle that writes down what waited.
+type ledger []int
+
+func (*ledger) Piece() int   { return 3 }
+func (l *ledger) Wait(n int) { *l = append(*l, n) }
+
+// What follows the first bytes of a response waits, in pieces.
+func TestResponseRate(t *testing.T) {
+	var waited ledger
+	made := 0 // one for each response
+	env := &filter.Env{Throttle: func(bytesPerSecond uint64) filter.Throttle {
+		if made++; bytesPerSecond != 60 {
+			t.Errorf("rate %d", bytesPerSecond)
+		}
+		return &waited
+	}}
+	list := compile(t, env, &ir.ResponseRate{BytesPerSecond: 60, After: 4})
+	x := exchange("GET example.com/")
+	x.Response.Body = &message.BytesBody{Content: []byte("0123456789")}
+	list[0].Response(x)
+	var pieces []string
+	for b := x.Response.Body; ; {
+		if ready := b.Ready(); ready != (len(pieces) == 0) {
+			t.Errorf("after %q: ready %v", pieces, ready)
+		}
+		piece, err := b.Next()
+		if err != nil {
+			break
+		}
+		pieces = append(pieces, string(piece))
+	}
+	if !slices.Equal(pieces, []string{"0123", "456", "789"}) || !slices.Equal(waited, []int{3, 3}) {
+		t.Errorf("got %q, of which %v waited", pieces, waited)
+	}
+	upgraded := exchange("GET example.com/")
+	body := &message.BytesBody{}
+	upgraded.Response.Body, upgraded.Response.Upgraded = body, true
+	if list[0].Response(upgraded); upgraded.Response.Body != message.Body(body) {
+		t.Error("an upgraded connection is slowed down")
+	}
+	another := exchange("GET example.com/")
+	another.Response.Body = body
+	if list[0].Response(another); made != 2 {
+		t.Errorf("two responses have %d throttles", made)
 	}
 }

@@ -157,12 +157,34 @@ type Exchange struct {
 	Owner any
 
 	arena []byte
+	held  []Held
 
 	attempt struct {
 		mu        sync.Mutex
 		abandoned bool
 		current   Aborter
 	}
+}
+
+// Held is something that a request takes up for as long as it lasts.
+type Held = interface {
+	// Release gives it back. It is called once.
+	Release()
+}
+
+// Hold leaves it to the exchange to release something in the end.
+func (x *Exchange) Hold(h Held) { x.held = append(x.held, h) }
+
+// Holds reports whether something is held.
+func (x *Exchange) Holds() bool { return len(x.held) > 0 }
+
+// Release gives back all that is held.
+func (x *Exchange) Release() {
+	for i, h := range x.held {
+		h.Release()
+		x.held[i] = nil
+	}
+	x.held = x.held[:0]
 }
 
 // Aborter is an attempt at a backend that can be ended from any goroutine.

@@ -40,6 +40,7 @@ type exchange struct {
 	logged     telemetry.Record // made for the log, here so that it costs no memory
 	replay     replayBody
 	copies     copyBody
+	last       lastBody
 	// original is the request as it was before the filters of a destination, and
 	// level how many filters it had seen; kept says that they are set.
 	original message.Request
@@ -69,6 +70,8 @@ func (x *exchange) reset() {
 	x.grpcStatus = nil
 	x.replay.end()
 	x.copies = copyBody{}
+	x.last = lastBody{}
+	x.Release()
 }
 
 // free gives the exchange back.

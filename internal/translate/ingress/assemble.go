@@ -61,6 +61,9 @@ func (a *assembly) use(i *ingress) {
 	for _, s := range i.secrets {
 		a.mesh.Secrets[s.Name] = s
 	}
+	if l := i.limiter; l != nil {
+		a.mesh.Limiters[l.Name] = l
+	}
 }
 
 // addServer gives a name to the oldest Ingress that has TLS for it.

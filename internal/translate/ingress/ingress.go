@@ -30,6 +30,7 @@ type ingress struct {
 	servers  []*server // names with TLS
 	backends []*policy.Slot
 	secrets  []*ir.Secret
+	limiter  *ir.Limiter // of clients; nil when they are not counted
 	warnings []string
 	status   *report.IngressStatus
 }
@@ -138,6 +139,7 @@ func (c *compiler) examine() {
 		c.headers = append(c.headers, corsOf(s.cors))
 	}
 	c.access()
+	c.limit()
 	if len(s.requestHeaders) > 0 {
 		c.headers = append(c.headers, &ir.RequestHeaders{Set: s.requestHeaders})
 	}

@@ -38,6 +38,7 @@ type settings struct {
 	mirror          string
 	bodyLimit       uint64
 	allow, deny     []netip.Prefix // clients
+	limits          clientLimits
 	// backends
 	grpc           bool
 	upstream       policy.Upstream
@@ -99,9 +100,7 @@ type effect string
 const (
 	// unneeded annotations tune what this proxy does not have; nothing is lost.
 	unneeded effect = "has no effect here"
-	// pending annotations are going to be honoured.
-	pending effect = "is not honoured yet"
-	ignored effect = "is not honoured"
+	ignored  effect = "is not honoured"
 	// never annotations would run text of users in the proxy.
 	never effect = "is never honoured"
 	// protecting annotations keep somebody out. Without them nobody gets in.
@@ -201,7 +200,7 @@ type family struct {
 // own counts.
 func families() []family {
 	return []family{
-		{nginxPrefix, [][]annotation{nginxRouting(), nginxBackends(), nginxBalancing(), nginxTLS(), nginxOthers()}},
+		{nginxPrefix, [][]annotation{nginxRouting(), nginxBackends(), nginxBalancing(), nginxTLS(), nginxLimits(), nginxOthers()}},
 		{pipyPrefix, [][]annotation{pipyAnnotations()}},
 	}
 }
@@ -289,6 +288,7 @@ func (s *settings) conclude() {
 	if s.requireVerify && s.upstreamSecret == "" {
 		s.upstream.Problem = "the backend's certificate is to be verified, but no annotation names the Secret of the authorities"
 	}
+	s.concludeLimits()
 	s.upstream.SkipVerification = s.upstream.TLS && !s.requireVerify
 	if s.sticky {
 		s.session.Cookie = cmp.Or(s.session.Cookie, defaultCookie)

@@ -11,8 +11,8 @@ import (
 type Annotation struct {
 	// Name with its prefix.
 	Name string
-	// Honoured tells whether it does what it says, Pending whether it will.
-	Honoured, Pending bool
+	// Honoured tells whether it does what it says.
+	Honoured bool
 	// Note says how the meaning differs from the original one.
 	Note string
 }
@@ -23,7 +23,7 @@ func Annotations() []Annotation {
 	for _, f := range families() {
 		for _, table := range f.tables {
 			for _, a := range table {
-				all = append(all, Annotation{Name: f.prefix + a.name, Honoured: a.effect == "", Pending: a.effect == pending, Note: a.note})
+				all = append(all, Annotation{Name: f.prefix + a.name, Honoured: a.effect == "", Note: a.note})
 			}
 		}
 	}
