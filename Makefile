@@ -32,7 +32,7 @@ CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down cluster-test e2e conformance acceptance scale soak generate lint fuzz clean
+.PHONY: help build run test alloc grpc bench images cluster-up cluster-load cluster-down cluster-test e2e conformance acceptance scale soak generate check-generate lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -102,12 +102,18 @@ generate: ## what follows from api: how objects are copied, and their definition
 	GOTOOLCHAIN=$$($(GO) env GOVERSION) $(GO) run $(CONTROLLER_GEN) \
 		object:headerFile=api/generated.txt crd:allowDangerousTypes=true paths=./api/... output:crd:dir=charts/fsm/crds
 
+check-generate: ## that make generate has nothing to do
+	@sum() { cat charts/fsm/crds/*.yaml api/*/*/zz_generated.*.go | cksum; }; \
+	before=$$(sum) && $(MAKE) --no-print-directory generate && \
+	if [ "$$before" != "$$(sum)" ]; then echo "make generate had not been run since api was changed; see what it has done now"; exit 1; fi
+
 # staticcheck has to be built with the Go release of this module to understand it.
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck, and check-generate
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	GOTOOLCHAIN=$$($(GO) env GOVERSION) $(GO) run $(STATICCHECK) ./...
+	@$(MAKE) --no-print-directory check-generate
 
 fuzz: ## every fuzz target for FUZZ_TIME
 	@for target in $(FUZZ); do \

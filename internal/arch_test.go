@@ -97,7 +97,7 @@ var mayImport = map[string][]string{
 	"internal/controller": {"internal/ir", "internal/resource", "internal/translate", "internal/translate/report"},
 	"internal/explain": with(with(apiTypes, proxies("filter", "http1", "listen", "message", "pki", "route", "stack", "upstream")...),
 		"internal/ir", "internal/project", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/report"),
-	"internal/migrate": with(apiTypes, "internal/ir", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/ingress",
+	"internal/migrate": with(apiTypes, "api/gateway/v1alpha1", "internal/ir", "internal/resource", "internal/translate", "internal/translate/core", "internal/translate/ingress",
 		"internal/translate/report", "sigs.k8s.io/yaml"),
 	"internal/hello": {"google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
 	"internal/operator": with(apiTypes, "k8s.io/client-go/...", "github.com/prometheus/...", "api/...", "internal/controller", "internal/deliver", "internal/identity", "internal/ir",

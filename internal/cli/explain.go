@@ -28,8 +28,10 @@ match, what the filters do to it, and which backends it may go to, or why there 
 Routes that would match and are not attached are named too, and so are the policies that
 act on the request, and those that are attached and do not.
 
-The address and port of the URL choose the listener. Nothing is sent. In a cluster an
-address of a Gateway, or --gateway, chooses the Gateway where there are several.
+The address and port of the URL choose the listener. Ingresses in files have two ports,
+that of the machine, and that which clients are to see, and either will do. Nothing is
+sent. In a cluster an address of a Gateway, or --gateway, chooses the Gateway where there
+are several.
 
 The method GRPC is for gRPC calls. They need no address where there is one listener.`,
 		Example: `  fsm explain -f . GET http://shop.example.com:8000/api/items

@@ -69,6 +69,23 @@ spec:
   gatewayClassName: fsm
   listeners: [{name: a, protocol: HTTP, port: 8000}, {name: b, protocol: TCP, port: 8000}]
 `
+	const entry = `
+---
+apiVersion: policy.flomesh.io/v1alpha1
+kind: IngressBackend
+metadata: {name: a}
+spec:
+  backends: [{name: web, port: {number: 80, protocol: http}}]
+  sources: [{kind: IPRange, name: 10.0.0.0/8}]
+`
+	const balancer = `
+---
+apiVersion: gateway.flomesh.io/v1alpha1
+kind: LoadBalancerPolicy
+metadata: {name: a}
+spec: {targetRef: {group: "", kind: Service, name: web}, ports: [{port: 80}]}
+`
+	twice := func(object string) string { return object + strings.Replace(object, "name: a}", "name: b}", 1) }
 	tests := []struct {
 		name, input string
 		args        []string
@@ -82,6 +99,14 @@ spec:
 		{"another namespace", gateway + route + backend + conflicting, []string{"-n", "shop"}, 0, "There are no conflicts.\n", ""},
 		{"Ingresses", backend + ingress + second, []string{"ingress"}, 1, "Ingress default/site-too  default backend of host * is not served: Ingress default/site has the same path\n", "there is 1 conflict"},
 		{"listeners", clash, []string{"gateways", "-n", "shop"}, 1, "Gateway shop/twice  listener b: ", "there are 2 conflicts"},
+		{
+			"IngressBackends", backend + twice(entry), []string{"IngressBackend"}, 1,
+			"IngressBackend default/b  backend default/web:80 is that of IngressBackend default/a backend 0, which is older or comes first by name\n", "there is 1 conflict",
+		},
+		{
+			"our own policies", backend + twice(balancer), nil, 1,
+			"LoadBalancerPolicy default/a is older or comes first by name", "there is 1 conflict",
+		},
 		{"no such kind", "", []string{"Sidecar"}, 2, "", `"Sidecar" is no kind`},
 	}
 	for _, test := range tests {

@@ -62,7 +62,7 @@ func (m *Model) Explain(q Question) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{snapshot: snapshot, request: &r, object: m.object, x: newExchange()}
+	w := &walk{snapshot: snapshot, request: &r, object: m.object, local: m.options.Translate.Standalone, x: newExchange()}
 	w.out.Request = q.Method + " " + asked.URL
 	if err := w.run(); err != nil {
 		return nil, err

@@ -21,7 +21,10 @@ type walk struct {
 	snapshot *ir.Snapshot
 	request  *request
 	object   func(ir.Origin) Object
-	out      Explanation
+	// local tells that clients may be on the machine of the proxy, where no Service
+	// stands before it.
+	local bool
+	out   Explanation
 
 	x       *message.Exchange
 	options ir.Options
@@ -69,11 +72,10 @@ func (w *walk) closed(reason, format string, args ...any) {
 
 // findListener finds the socket that the client connects to.
 func (w *walk) findListener() error {
-	var found []*ir.Listener
-	for _, l := range w.snapshot.Listeners {
-		if l.Network == ir.TCP && l.AdvertisedPort() == w.request.port && w.request.reaches(l.Address) {
-			found = append(found, l)
-		}
+	found := w.listenersAt((*ir.Listener).AdvertisedPort)
+	if len(found) == 0 && w.local {
+		// Whoever asks on the machine itself uses the port that is listened on.
+		found = w.listenersAt(func(l *ir.Listener) uint16 { return l.Port })
 	}
 	if len(found) == 0 {
 		w.closed("", "nothing listens on %s; there is %s", w.request.address(), w.sockets())
@@ -94,6 +96,17 @@ func (w *walk) findListener() error {
 	w.out.Listener = l
 	w.guard(l)
 	return nil
+}
+
+// listenersAt are those that the request reaches, by one of their ports.
+func (w *walk) listenersAt(port func(*ir.Listener) uint16) []*ir.Listener {
+	var found []*ir.Listener
+	for _, l := range w.snapshot.Listeners {
+		if l.Network == ir.TCP && port(l) == w.request.port && w.request.reaches(l.Address) {
+			found = append(found, l)
+		}
+	}
+	return found
 }
 
 // guard asks what the listener demands of connections.
@@ -125,7 +138,11 @@ func (w *walk) sockets() string {
 func describe(listeners []*ir.Listener) string {
 	words := make([]string, len(listeners))
 	for i, l := range listeners {
-		words[i] = fmt.Sprintf("%s (%s)", l.Name, l.Origins[0])
+		seen := ""
+		if port := l.AdvertisedPort(); port != l.Port {
+			seen = fmt.Sprintf(", which clients reach at port %d", port)
+		}
+		words[i] = fmt.Sprintf("%s (%s%s)", l.Name, l.Origins[0], seen)
 	}
 	return strings.Join(words, ", ")
 }

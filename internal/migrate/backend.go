@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/ir"
 	"fsm/internal/resource"
 )
@@ -29,6 +29,7 @@ func (t target) String() string {
 
 // securedBackend is TLS towards a target, and the Ingress that asked for it first.
 type securedBackend struct {
+	target
 	owner resource.Key
 	tls   *ir.BackendTLS
 }
@@ -49,48 +50,61 @@ func (c *converter) backendRef(name ir.BackendName) gatewayv1.BackendObjectRefer
 	return gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(t.service), Port: &t.port}
 }
 
-// use notes how an Ingress talks to a backend. In the Gateway API that is a matter of
-// the Service, for all who use it.
-func (c *converter) use(owner resource.Key, name ir.BackendName) {
-	b, t := c.mesh.Backends[name], c.targetOf(name)
-	if b.ConnectTimeout > 0 {
-		c.add(Lost, owner, "proxy-connect-timeout: connections are given the time that they always are")
+// backendPolicies writes TLS towards backends.
+func (c *converter) backendPolicies() {
+	for _, wishes := range c.wishes {
+		// Nobody is to be trusted by an Ingress that did not trust them.
+		slices.SortStableFunc(wishes, func(a, b wish) int { return cmp.Compare(laxity(a.tls), laxity(b.tls)) })
 	}
-	if b.Balancing != nil && !says(b, "LoadBalancerPolicy") || b.Session != nil && !says(b, "SessionStickyPolicy") {
-		c.add(Lost, owner, "%s: its endpoints take turns, since the Gateway API has no other ways to choose one; FSM has LoadBalancerPolicy and SessionStickyPolicy", t)
-	}
-	before := c.upstreams[t]
-	switch {
-	case b.TLS == nil:
-		c.clear[t] = owner
-	case before == nil:
-		c.upstreams[t] = &securedBackend{owner, b.TLS}
-	case !reflect.DeepEqual(before.tls, b.TLS):
-		c.add(Lost, owner, "%s: what its certificate has to be is that of %s, since a Service can have one BackendTLSPolicy", t, before.owner)
-	}
-}
-
-// says tells whether a policy of a kind is attached to a backend. It stays there.
-func says(b *ir.Backend, kind string) bool {
-	return slices.ContainsFunc(b.Policies, func(o ir.Origin) bool { return o.Kind == kind })
-}
-
-// policies writes TLS towards backends.
-func (c *converter) policies() {
-	targets := slices.SortedFunc(maps.Keys(c.upstreams), func(a, b target) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.service, b.service), cmp.Compare(a.port, b.port))
-	})
-	for _, t := range targets {
-		s := c.upstreams[t]
-		if other, ok := c.clear[t]; ok {
-			c.add(Differs, other, "%s is talked to with TLS, as %s has it, since a BackendTLSPolicy is for all", t, s.owner)
+	var named []securedBackend
+	for _, t := range c.targets() {
+		owner, tls := agreed(c, t, "TLS", func(w wish) (*ir.BackendTLS, bool) { return w.tls, true })
+		if tls != nil && !trustsAnyName(tls) {
+			named = append(named, securedBackend{t, owner, tls})
+			c.attached = append(c.attached, c.backendTLS(t, named[len(named)-1]))
 		}
-		c.attached = append(c.attached, c.backendTLS(t, s))
 	}
-	c.clientCertificate(targets)
+	attach(c, c.upstreamTLS, func(a attachment, ports []v1alpha1.PortUpstreamTLS) resource.Object {
+		return &v1alpha1.UpstreamTLSPolicy{ObjectMeta: a.ObjectMeta, Spec: v1alpha1.UpstreamTLSPolicySpec{TargetRef: a.target, Ports: ports}}
+	})
+	c.clientCertificate(named)
 }
 
-func (c *converter) backendTLS(t target, s *securedBackend) resource.Object {
+// trustsAnyName tells whether a certificate may be for any name if only an authority has
+// signed it. An UpstreamTLSPolicy says just that; a BackendTLSPolicy wants a name.
+func trustsAnyName(tls *ir.BackendTLS) bool { return tls.ServerName == "" && len(tls.Authorities) > 0 }
+
+// laxity is how little TLS asks of certificates.
+func laxity(tls *ir.BackendTLS) int {
+	switch {
+	case tls == nil:
+		return 3
+	case tls.SkipVerification:
+		return 2
+	case trustsAnyName(tls):
+		return 1
+	}
+	return 0
+}
+
+func (c *converter) upstreamTLS(t target) (port v1alpha1.PortUpstreamTLS, ok bool) {
+	owner, tls := agreed(c, t, "TLS", func(w wish) (*ir.BackendTLS, bool) { return w.tls, true })
+	if tls == nil || !trustsAnyName(tls) {
+		return port, false
+	}
+	if tls.SkipVerification {
+		c.add(Lost, owner, "%s: its certificate has to be of the authority, which ingress-nginx does not demand", t)
+	}
+	origin := c.mesh.Secrets[tls.Authorities[0]].Origin // an Ingress names one Secret
+	ref := c.secretRef(grantee{v1alpha1.GroupName, "UpstreamTLSPolicy", t.namespace}, origin)
+	port.Port, port.Config = v1alpha1.Port(t.port), &v1alpha1.UpstreamTLSConfig{CertificateRef: ref}
+	if tls.Certificate != "" {
+		port.Config.MTLS = new(true) // it is of the same Secret
+	}
+	return port, true
+}
+
+func (c *converter) backendTLS(t target, s securedBackend) resource.Object {
 	p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: t.service}}
 	ref := gatewayv1.LocalPolicyTargetReferenceWithSectionName{
 		LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: gatewayv1.ObjectName(t.service)},
@@ -138,21 +152,22 @@ func (c *converter) portName(t target) string {
 
 // clientCertificate finds who the proxy is to backends. A Gateway is one and the same
 // to all of them.
-func (c *converter) clientCertificate(targets []target) {
-	var first *securedBackend
-	for _, t := range targets {
-		s := c.upstreams[t]
-		switch {
-		case s.tls.Certificate == "":
-			continue
-		case first == nil:
-			first = s
-		case first.tls.Certificate != s.tls.Certificate:
-			c.add(Lost, s.owner, "%s is shown the certificate that %s has, since a Gateway has one", t, first.owner)
-		}
+func (c *converter) clientCertificate(backends []securedBackend) {
+	i := slices.IndexFunc(backends, func(s securedBackend) bool { return s.tls.Certificate != "" })
+	if i < 0 {
+		return
 	}
-	if first != nil {
-		c.certificate = first.tls.Certificate
+	first := backends[i]
+	c.certificate = first.tls.Certificate
+	for t := range c.wishes {
+		owner, tls := agreed(c, t, "TLS", func(w wish) (*ir.BackendTLS, bool) { return w.tls, true })
+		switch {
+		case tls == nil || tls.Certificate == c.certificate:
+		case tls.Certificate == "":
+			c.add(Differs, owner, "%s is shown the certificate that %s has, if it asks for one, since a Gateway has one", t, first.owner)
+		default:
+			c.add(Lost, owner, "%s is shown the certificate that %s has, since a Gateway has one", t, first.owner)
+		}
 	}
 }
 

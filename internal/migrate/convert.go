@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -61,31 +60,16 @@ func Convert(set *resource.Set, o Options) (*Result, error) {
 	c.surprises()
 	c.groupServers()
 	c.routes()
-	c.policies()
+	c.servicePolicies()
+	c.backendPolicies()
 	c.gateways()
 	r.Objects = append(append(r.Objects, c.routed...), c.attached...)
 	c.grants()
-	if err := r.check(); err != nil {
+	if err := c.check(s); err != nil {
 		return nil, err
 	}
 	r.sort()
 	return r, nil
-}
-
-// check reads what was written as a cluster would, since Ingresses may have values that
-// the Gateway API refuses.
-func (r *Result) check() error {
-	for _, o := range r.Objects {
-		text, err := manifest(o)
-		if err != nil {
-			return fmt.Errorf("write %s: %w", resource.KeyOf(o), err)
-		}
-		_, problems := resource.Decode("result", text)
-		for _, p := range problems {
-			r.add(Lost, p.Key, "the result is not valid: %s", p.Message)
-		}
-	}
-	return nil
 }
 
 // converter is one conversion.
@@ -101,20 +85,19 @@ type converter struct {
 	groups []*group
 	// routed are routes, attached policies.
 	routed, attached []resource.Object
-	upstreams        map[target]*securedBackend
-	// clear are Services that are talked to without TLS, and by whom.
-	clear map[target]resource.Key
-	limit bodyLimit
+	// wishes are what Ingresses ask of each backend, in order.
+	wishes map[target][]wish
+	limit  bodyLimit
 	// certificate is what the Gateways show to backends.
 	certificate ir.SecretName
-	// granted are Secrets that the Gateways need of other namespaces.
-	granted map[types.NamespacedName]bool
+	// granted are Secrets that are needed in other namespaces.
+	granted map[grantee]map[types.NamespacedName]bool
 }
 
 func newConverter(r *Result, o Options, s *selection, mesh *ir.Mesh) *converter {
 	c := &converter{
 		Result: r, options: o, ingresses: s.ingresses, original: s.set, mesh: mesh,
-		upstreams: map[target]*securedBackend{}, clear: map[target]resource.Key{}, granted: map[types.NamespacedName]bool{},
+		wishes: map[target][]wish{}, granted: map[grantee]map[types.NamespacedName]bool{},
 	}
 	c.options.Gateway = c.gatewayName()
 	if o.HTTP == 0 {

@@ -10,7 +10,11 @@
 //	gateway.go   server names become listeners
 //	route.go     tables become HTTPRoutes, GRPCRoutes and TLSRoutes
 //	rule.go      a route becomes a rule, and rewrite.go its rewrite
-//	backend.go   TLS towards backends becomes BackendTLSPolicies
+//	access.go    lists of clients become policies of routes
+//	service.go   what holds for the endpoints of a Service becomes policies of it
+//	backend.go   and so does TLS towards them
+//	grant.go     permissions for Secrets of other namespaces
+//	check.go     what becomes of the result beside what is there already
 //	finding.go   what there is to say about it
 //	write.go     YAML
 //

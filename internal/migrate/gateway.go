@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -111,7 +110,7 @@ func (c *converter) gatewayTLS(g *group) *gatewayv1.GatewayTLSConfig {
 		t.Frontend = &gatewayv1.FrontendTLSConfig{Default: gatewayv1.TLSConfig{Validation: c.validation(g)}}
 	}
 	if c.certificate != "" {
-		t.Backend = &gatewayv1.GatewayBackendTLS{ClientCertificateRef: new(c.secretRef(g, c.certificate))}
+		t.Backend = &gatewayv1.GatewayBackendTLS{ClientCertificateRef: new(c.secretOf(g, c.certificate))}
 	}
 	if t == (gatewayv1.GatewayTLSConfig{}) {
 		return nil
@@ -151,7 +150,7 @@ func (c *converter) listener(g *group, l *ir.GatewayListener) gatewayv1.Listener
 		return out
 	}
 	for _, name := range l.TLS.Certificates {
-		out.TLS.CertificateRefs = append(out.TLS.CertificateRefs, c.secretRef(g, name))
+		out.TLS.CertificateRefs = append(out.TLS.CertificateRefs, c.secretOf(g, name))
 	}
 	return out
 }
@@ -174,15 +173,9 @@ func (c *converter) allowed() *gatewayv1.AllowedRoutes {
 	return &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: new(gatewayv1.NamespacesFromAll)}}
 }
 
-// secretRef refers to a Secret, and sees to the permission for it.
-func (c *converter) secretRef(g *group, name ir.SecretName) gatewayv1.SecretObjectReference {
-	origin := c.mesh.Secrets[name].Origin
-	ref := gatewayv1.SecretObjectReference{Name: gatewayv1.ObjectName(origin.Name)}
-	if origin.Namespace != g.name.Namespace {
-		ref.Namespace = new(gatewayv1.Namespace(origin.Namespace))
-		c.granted[types.NamespacedName{Namespace: origin.Namespace, Name: origin.Name}] = true
-	}
-	return ref
+// secretOf refers to a Secret of a Gateway.
+func (c *converter) secretOf(g *group, name ir.SecretName) gatewayv1.SecretObjectReference {
+	return c.secretRef(grantee{gatewayv1.GroupName, "Gateway", g.name.Namespace}, c.mesh.Secrets[name].Origin)
 }
 
 func (c *converter) validation(g *group) *gatewayv1.FrontendTLSValidation {
@@ -191,43 +184,8 @@ func (c *converter) validation(g *group) *gatewayv1.FrontendTLSValidation {
 		v.Mode = gatewayv1.AllowInsecureFallback
 	}
 	for _, name := range g.clients.Authorities {
-		ref := c.secretRef(g, name)
+		ref := c.secretOf(g, name)
 		v.CACertificateRefs = append(v.CACertificateRefs, gatewayv1.ObjectReference{Kind: "Secret", Name: ref.Name, Namespace: ref.Namespace})
 	}
 	return v
-}
-
-// grants let the Gateways use Secrets of other namespaces.
-func (c *converter) grants() {
-	grants := map[string]*gatewayv1.ReferenceGrant{}
-	count := map[string]int{}
-	names := slices.SortedFunc(maps.Keys(c.granted), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) })
-	for _, name := range names {
-		const most = 16 // as many as a grant can name
-		grant := grants[name.Namespace]
-		if grant == nil || len(grant.Spec.To) == most {
-			count[name.Namespace]++
-			grant = c.grant(name.Namespace, count[name.Namespace])
-			grants[name.Namespace] = grant
-			c.Objects = append(c.Objects, grant)
-		}
-		grant.Spec.To = append(grant.Spec.To, gatewayv1.ReferenceGrantTo{Kind: "Secret", Name: new(gatewayv1.ObjectName(name.Name))})
-	}
-}
-
-func (c *converter) grant(namespace string, n int) *gatewayv1.ReferenceGrant {
-	g := &gatewayv1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: c.options.Gateway.Name}}
-	if n > 1 {
-		g.Name += "-" + strconv.Itoa(n)
-	}
-	kinds := []gatewayv1.Kind{"Gateway"}
-	if slices.ContainsFunc(c.groups, func(g *group) bool { return len(g.sets) > 0 }) {
-		kinds = append(kinds, "ListenerSet")
-	}
-	for _, kind := range kinds {
-		g.Spec.From = append(g.Spec.From, gatewayv1.ReferenceGrantFrom{
-			Group: gatewayv1.GroupName, Kind: kind, Namespace: gatewayv1.Namespace(c.options.Gateway.Namespace),
-		})
-	}
-	return g
 }

@@ -30,8 +30,8 @@ type piece struct {
 	hosts     []string
 	scope     scope
 	redirects bool // and nothing else
-	http      []gatewayv1.HTTPRouteRule
-	grpc      []gatewayv1.GRPCRouteRule
+	http      []guarded[gatewayv1.HTTPRouteRule]
+	grpc      []guarded[gatewayv1.GRPCRouteRule]
 }
 
 // Limits of the CRDs.
@@ -133,7 +133,7 @@ func (c *converter) piece(host string, scope scope, routes []*ir.Route) *piece {
 func (p *piece) checkOrder(c *converter) {
 	expression := false
 	for _, r := range p.http {
-		for _, m := range r.Matches {
+		for _, m := range r.rule.Matches {
 			regex := m.Path != nil && *m.Path.Type == gatewayv1.PathMatchRegularExpression
 			if expression && !regex {
 				c.add(Differs, p.owner, "host %s: paths that are expressions come after all other paths, however long they are", cmp.Or(p.hosts[0], "*"))
@@ -164,19 +164,20 @@ func sameEffect(a, b *ir.Route) bool {
 }
 
 // addHTTP adds a match to the last rule if it does the same, and a rule otherwise.
-func (p *piece) addHTTP(rule gatewayv1.HTTPRouteRule) {
-	if n := len(p.http); n > 0 && len(p.http[n-1].Matches) > 0 && len(rule.Matches) > 0 && len(p.http[n-1].Matches) < mostMatches {
-		last := &p.http[n-1]
-		matches := last.Matches
-		last.Matches = rule.Matches
-		same := reflect.DeepEqual(*last, rule)
-		last.Matches = matches
-		if same {
-			last.Matches = append(last.Matches, rule.Matches...)
-			return
+func (p *piece) addHTTP(added guarded[gatewayv1.HTTPRouteRule]) {
+	if n := len(p.http); n > 0 {
+		last, matches := &p.http[n-1], p.http[n-1].rule.Matches
+		if len(matches) > 0 && len(matches) < mostMatches && len(added.rule.Matches) > 0 {
+			last.rule.Matches = added.rule.Matches
+			same := reflect.DeepEqual(*last, added)
+			last.rule.Matches = matches
+			if same {
+				last.rule.Matches = append(matches, added.rule.Matches...)
+				return
+			}
 		}
 	}
-	p.http = append(p.http, rule)
+	p.http = append(p.http, added)
 }
 
 // merge joins hosts of an Ingress that have the same rules.
@@ -237,15 +238,19 @@ func (c *converter) objects(p *piece, name string) []resource.Object {
 		return metav1.ObjectMeta{Namespace: p.owner.Namespace, Name: name}
 	}
 	common := gatewayv1.CommonRouteSpec{ParentRefs: c.parents(p)}
-	for n, rules := range slices.Collect(slices.Chunk(p.http, mostRules)) {
-		objects = append(objects, &gatewayv1.HTTPRoute{ObjectMeta: meta(n), Spec: gatewayv1.HTTPRouteSpec{
-			CommonRouteSpec: common, Hostnames: hostnames(p.hosts), Rules: rules,
-		}})
+	for n, rules := range parts(p.http) {
+		route := &gatewayv1.HTTPRoute{ObjectMeta: meta(n), Spec: gatewayv1.HTTPRouteSpec{
+			CommonRouteSpec: common, Hostnames: hostnames(p.hosts), Rules: plain(rules),
+		}}
+		objects = append(objects, route)
+		c.guard(route, rules[0].access)
 	}
-	for n, rules := range slices.Collect(slices.Chunk(p.grpc, mostRules)) {
-		objects = append(objects, &gatewayv1.GRPCRoute{ObjectMeta: meta(n), Spec: gatewayv1.GRPCRouteSpec{
-			CommonRouteSpec: common, Hostnames: hostnames(p.hosts), Rules: rules,
-		}})
+	for n, rules := range parts(p.grpc) {
+		route := &gatewayv1.GRPCRoute{ObjectMeta: meta(n), Spec: gatewayv1.GRPCRouteSpec{
+			CommonRouteSpec: common, Hostnames: hostnames(p.hosts), Rules: plain(rules),
+		}}
+		objects = append(objects, route)
+		c.guard(route, rules[0].access)
 	}
 	return objects
 }

@@ -14,12 +14,13 @@ import (
 )
 
 // httpRule writes a route.
-func (c *converter) httpRule(r *ir.Route) gatewayv1.HTTPRouteRule {
+func (c *converter) httpRule(r *ir.Route) guarded[gatewayv1.HTTPRouteRule] {
 	path, rewrite := r.Match.Path, (*gatewayv1.HTTPURLRewriteFilter)(nil)
 	owner := ownerOf(r.Origin)
-	closed := false
+	access, filters, ok := c.access(r)
+	closed := !ok
 	var rule gatewayv1.HTTPRouteRule
-	for _, f := range r.Filters {
+	for _, f := range filters {
 		if f, ok := f.(*ir.Rewrite); ok {
 			var differs string
 			path, rewrite, differs = rewritten(path, f)
@@ -49,16 +50,16 @@ func (c *converter) httpRule(r *ir.Route) gatewayv1.HTTPRouteRule {
 	case *ir.Respond:
 		closed = closed || !redirects(rule.Filters)
 		if action.Reason == core.ReasonTLSRequired {
-			c.add(Differs, owner, "requests without TLS are answered with 500, where the Ingress has 403")
+			access = nobody() // which is answered with 403, too
 		}
 	case *ir.Forward:
 		closed = closed || c.fails(action)
 		c.forward(r, action, &rule)
 	}
 	if closed {
-		return gatewayv1.HTTPRouteRule{Matches: rule.Matches}
+		rule = gatewayv1.HTTPRouteRule{Matches: rule.Matches}
 	}
-	return rule
+	return guarded[gatewayv1.HTTPRouteRule]{rule, access}
 }
 
 // filterName is the name of the Go type.
@@ -105,7 +106,7 @@ func (c *converter) forward(r *ir.Route, f *ir.Forward, rule *gatewayv1.HTTPRout
 	owner := ownerOf(r.Origin)
 	c.limit.forward(r)
 	for _, d := range f.Destinations {
-		c.use(owner, d.Backend)
+		c.use(wish{owner: owner, retries: f.Retry != nil}, d.Backend)
 		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: c.weighted(d, len(f.Destinations))})
 	}
 	if f.ReadTimeout > 0 {
@@ -219,12 +220,12 @@ func (c *converter) isGRPC(r *ir.Route) bool {
 }
 
 // grpcRule writes a route for calls; ok is false when its path is none of a call.
-func (c *converter) grpcRule(r *ir.Route) (rule gatewayv1.GRPCRouteRule, ok bool) {
-	owner := ownerOf(r.Origin)
+func (c *converter) grpcRule(r *ir.Route) (out guarded[gatewayv1.GRPCRouteRule], ok bool) {
+	owner, rule := ownerOf(r.Origin), &out.rule
 	method, ok := methodOf(r.Match.Path)
 	if !ok {
 		c.add(Lost, owner, "%s: the path is neither / nor a service or method of gRPC, and is left out", r.Origin.Part)
-		return rule, false
+		return out, false
 	}
 	match := gatewayv1.GRPCRouteMatch{Method: method}
 	for _, h := range oneLabel(r.Match.Headers) {
@@ -238,19 +239,21 @@ func (c *converter) grpcRule(r *ir.Route) (rule gatewayv1.GRPCRouteRule, ok bool
 		rule.Matches = []gatewayv1.GRPCRouteMatch{match}
 	}
 	f := r.Action.(*ir.Forward) // isGRPC says so
-	filters, ok := c.grpcFilters(r)
-	if !ok || c.fails(f) {
-		return rule, true
+	access, rest, listed := c.access(r)
+	filters, ok := c.grpcFilters(&ir.Route{Origin: r.Origin, Filters: rest})
+	out.access = access
+	if !listed || !ok || c.fails(f) {
+		return out, true
 	}
 	rule.Filters = filters
 	for _, d := range f.Destinations {
-		c.use(owner, d.Backend)
+		c.use(wish{owner: owner, retry: f.Retry}, d.Backend)
 		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.GRPCBackendRef{BackendRef: c.weighted(d, len(f.Destinations))})
 	}
-	if f.ReadTimeout > 0 || f.Retry != nil {
-		c.add(Lost, owner, "%s: a GRPCRoute has no timeouts and retries", r.Origin.Part)
+	if f.ReadTimeout > 0 {
+		c.add(Lost, owner, "%s: a GRPCRoute has no timeouts", r.Origin.Part)
 	}
-	return rule, true
+	return out, true
 }
 
 // grpcFilters writes filters; ok is false if calls would go elsewhere without the others.

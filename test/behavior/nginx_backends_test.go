@@ -69,6 +69,13 @@ const secureBackend = `cert -dns backend.example backend
 	backend -tls backend -http1 secure
 	secret -trust ca trusted`
 
+// strictBackend is one that wants to know whom it talks to.
+const strictBackend = `cert -dns backend.example backend
+	ca clients
+	cert -ca clients proxy
+	backend -tls backend -client-ca clients -http1 strict
+	secret -trust ca own proxy`
+
 // nginxUpstreams are annotations about how backends are talked to.
 func nginxUpstreams() map[string]nginxCase {
 	return map[string]nginxCase{
@@ -102,6 +109,25 @@ func nginxUpstreams() map[string]nginxCase {
 			script: `get http://t.example/ 503 flaky
 				seen flaky 1`,
 		},
+		"backend-protocol: GRPC speaks HTTP/2": {
+			annotations: "backend-protocol: GRPC",
+			setup:       "grpc-backend calls",
+			paths:       "Prefix / calls",
+			script:      `grpc http://t.example/shop.Orders/List OK calls`,
+		},
+		"backend-protocol: GRPC by service": {
+			annotations: "backend-protocol: GRPC",
+			setup:       "grpc-backend calls\ngrpc-backend users",
+			paths:       "Prefix /shop.Orders calls, Prefix /shop.Users users",
+			script: `grpc http://t.example/shop.Orders/List OK calls
+				grpc http://t.example/shop.Users/List OK users`,
+		},
+	}
+}
+
+// nginxSecureUpstreams are annotations about TLS towards backends.
+func nginxSecureUpstreams() map[string]nginxCase {
+	return map[string]nginxCase{
 		"backend-protocol: HTTPS verifies nothing": {
 			annotations: "backend-protocol: HTTPS",
 			setup:       secureBackend,
@@ -125,27 +151,29 @@ func nginxUpstreams() map[string]nginxCase {
 		},
 		"proxy-ssl-secret has the proxy's own certificate too": {
 			annotations: "backend-protocol: HTTPS\nproxy-ssl-secret: default/own\nproxy-ssl-verify: on\nproxy-ssl-name: backend.example",
-			setup: `cert -dns backend.example backend
-				ca clients
-				cert -ca clients proxy
-				backend -tls backend -client-ca clients -http1 strict
-				secret -trust ca own proxy`,
-			paths: "Prefix / strict",
+			setup:       strictBackend,
+			paths:       "Prefix / strict",
 			script: `get http://t.example/ 200 strict
 				json client proxy`,
 		},
-		"backend-protocol: GRPC speaks HTTP/2": {
-			annotations: "backend-protocol: GRPC",
-			setup:       "grpc-backend calls",
-			paths:       "Prefix / calls",
-			script:      `grpc http://t.example/shop.Orders/List OK calls`,
+		"proxy-ssl-verify without proxy-ssl-name takes any name": {
+			annotations: "backend-protocol: HTTPS\nproxy-ssl-secret: default/trusted\nproxy-ssl-verify: on",
+			setup:       secureBackend,
+			paths:       "Prefix / secure",
+			script:      `get http://t.example/ 200 secure`,
 		},
-		"backend-protocol: GRPC by service": {
-			annotations: "backend-protocol: GRPC",
-			setup:       "grpc-backend calls\ngrpc-backend users",
-			paths:       "Prefix /shop.Orders calls, Prefix /shop.Users users",
-			script: `grpc http://t.example/shop.Orders/List OK calls
-				grpc http://t.example/shop.Users/List OK users`,
+		"proxy-ssl-verify wants the authority of proxy-ssl-secret": {
+			annotations: "backend-protocol: HTTPS\nproxy-ssl-secret: default/trusted\nproxy-ssl-verify: on",
+			setup:       "ca strangers\ncert -ca strangers -dns backend.example backend\nbackend -tls backend -http1 secure\nsecret -trust ca trusted",
+			paths:       "Prefix / secure",
+			script:      `get http://t.example/ 502`,
+		},
+		"proxy-ssl-secret has the proxy's own certificate for backends of any name": {
+			annotations: "backend-protocol: HTTPS\nproxy-ssl-secret: default/own\nproxy-ssl-verify: on",
+			setup:       strictBackend,
+			paths:       "Prefix / strict",
+			script: `get http://t.example/ 200 strict
+				json client proxy`,
 		},
 	}
 }

@@ -40,9 +40,9 @@ type nginxCase struct {
 	// of the two runs: the Gateway stands on port 8000, as files need it, and says so in
 	// redirects.
 	script string
-	// lost is what the migration says is lost; the script does not run then, but
-	// migrated does.
-	lost, migrated string
+	// lost and differs are what the migration has to say besides. Where something is
+	// lost the script does not run then, but migrated does.
+	lost, differs, migrated string
 }
 
 // nginxTable is the table; the name of a row says what ingress-nginx documents.
@@ -50,7 +50,7 @@ func nginxTable() map[string]nginxCase {
 	table := map[string]nginxCase{}
 	for _, part := range []map[string]nginxCase{
 		nginxRedirects(), nginxPaths(), nginxRewrites(), nginxHosts(), nginxCanaries(),
-		nginxMessages(), nginxUpstreams(), nginxEndpoints(), nginxClients(), nginxAddresses(), nginxRates(), nginxLimits(), nginxRefused(),
+		nginxMessages(), nginxUpstreams(), nginxSecureUpstreams(), nginxEndpoints(), nginxClients(), nginxAddresses(), nginxRates(), nginxLimits(), nginxRefused(),
 	} {
 		maps.Copy(table, part)
 	}
@@ -82,7 +82,7 @@ func runNGINX(t *testing.T, c nginxCase, way, requests string) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{file}, Cmds: commands, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			return newScript(env, run{versions: versions{http1, http1}, policies: true, migration: &migration{wanted: way == "gateway", lost: c.lost}})
+			return newScript(env, run{versions: versions{http1, http1}, policies: true, migration: &migration{wanted: way == "gateway", lost: c.lost, differs: c.differs}})
 		},
 		Condition: func(word string) (bool, error) {
 			if word != "ingress" && word != "gateway" {
@@ -144,8 +144,8 @@ func lines(text string) string {
 
 // migration says that Ingresses are to be converted when they are written.
 type migration struct {
-	wanted bool
-	lost   string
+	wanted        bool
+	lost, differs string
 }
 
 // migrate returns manifests with what their Ingresses come to in place of them.
@@ -166,8 +166,9 @@ func (s *script) migrate(manifests []byte) ([]byte, error) {
 	if err := result.WriteFindings(&findings); err != nil {
 		return nil, err
 	}
-	if lost := s.migration.lost; result.Lossy() != (lost != "") || !strings.Contains(findings.String(), lost) {
-		return nil, fmt.Errorf("want as lost: %q; found:\n%s", lost, &findings)
+	m := s.migration
+	if said := findings.String(); result.Lossy() != (m.lost != "") || !strings.Contains(said, m.lost) || !strings.Contains(said, m.differs) {
+		return nil, fmt.Errorf("want as lost: %q, and as different: %q; found:\n%s", m.lost, m.differs, said)
 	}
 	for document := range bytes.SplitSeq(manifests, []byte("\n---\n")) {
 		if !bytes.Contains(document, []byte("kind: Ingress\n")) {

@@ -126,7 +126,7 @@ type HTTPFaultInjection struct {
 type HTTPDelay struct {
 	// FixedDelay is how long.
 	FixedDelay string `json:"fixedDelay,omitempty"`
-	// ExponentialDelay is without effect, as it is in Istio.
+	// ExponentialDelay is not supported: requests of a rule that has it get 500.
 	ExponentialDelay string   `json:"exponentialDelay,omitempty"`
 	Percentage       *Percent `json:"percentage,omitempty"`
 	// Percent is its older form.

@@ -35,7 +35,11 @@ func (f *Frontend) Translate(mesh *ir.Mesh, rep *report.Report) {
 	for _, object := range slices.SortedStableFunc(slices.Values(objects), func(a, b *policyv1alpha1.IngressBackend) int { return core.ByAge(a, b) }) {
 		b := f.backends.Read(nil, types.NamespacedName{Namespace: object.Namespace, Name: object.Name})
 		key := resource.KeyOf(object)
-		problems := append(slices.Clone(b.invalid), conflicts(mesh, b)...)
+		contested := conflicts(mesh, b)
+		if len(contested) > 0 {
+			rep.Contested[key] = contested // the state says so: no warning besides
+		}
+		problems := append(slices.Clone(b.invalid), contested...)
 		if len(problems) == 0 {
 			b.addTo(mesh)
 			problems = b.idle
