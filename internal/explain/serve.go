@@ -164,20 +164,26 @@ func pathAndQuery(r *message.Request) string {
 }
 
 func describeTLS(t *ir.BackendTLS) string {
-	s := "server name " + t.ServerName
+	words := []string{"no server name"}
+	if t.ServerName != "" {
+		words[0] = "server name " + t.ServerName
+	}
+	if t.SkipVerification {
+		words = append(words, "trusts any certificate")
+	}
 	for _, name := range t.Authorities {
-		s += ", trusts " + string(name)
+		words = append(words, "trusts "+string(name))
 	}
 	if t.SystemAuthorities {
-		s += ", trusts the system's authorities"
+		words = append(words, "trusts the system's authorities")
 	}
 	for _, name := range t.SubjectAltNames {
-		s += ", wants " + name.DNS + name.URI
+		words = append(words, "wants "+name.DNS+name.URI)
 	}
 	if t.Certificate != "" {
-		s += ", shows " + string(t.Certificate)
+		words = append(words, "shows "+string(t.Certificate))
 	}
-	return s
+	return strings.Join(words, ", ")
 }
 
 // runFilters has the proxy's filters change the request, one by one, and an

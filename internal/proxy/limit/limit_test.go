@@ -63,6 +63,19 @@ func TestBucketRefillsInSteps(t *testing.T) {
 	})
 }
 
+// A bucket never holds more than burst, though windows put in more.
+func TestBucketSmallerThanRefill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := limit.NewBucket(settings(10, 4, 1))
+		for _, after := range []time.Duration{0, time.Minute, time.Hour} {
+			time.Sleep(after)
+			if got := take(b, 100); got != 4 {
+				t.Errorf("%v later: %d passed, want 4", after, got)
+			}
+		}
+	})
+}
+
 // The backlog waits in order for the refill; who comes after it is refused at once.
 func TestBacklogWaitsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

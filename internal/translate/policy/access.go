@@ -22,6 +22,7 @@ const (
 	accessControlKind  = "AccessControlPolicy"
 	rateLimitKind      = "RateLimitPolicy"
 	faultInjectionKind = "FaultInjectionPolicy"
+	upstreamTLSKind    = "UpstreamTLSPolicy"
 )
 
 func newAccessFamily(src *core.Source) *family[*v1alpha1.AccessControlPolicy, access] {
@@ -33,7 +34,7 @@ func newAccessFamily(src *core.Source) *family[*v1alpha1.AccessControlPolicy, ac
 
 func readAccess(p *v1alpha1.AccessControlPolicy, rd *reading[access]) {
 	s := &p.Spec
-	es := entries[v1alpha1.AccessControlConfig]{fallback: s.Config}
+	es := entries[v1alpha1.AccessControlConfig]{name: "config", fallback: s.Config}
 	for i, e := range s.Ports {
 		es.port(i, e.Port, e.Config)
 	}
@@ -47,9 +48,7 @@ func readAccess(p *v1alpha1.AccessControlPolicy, rd *reading[access]) {
 		es.grpc(i, e.Match, e.Config)
 	}
 	fit(&es, rd, s.TargetRef, fields{len(s.Ports), len(s.Hostnames), len(s.HTTPAccessControls), len(s.GRPCAccessControls)})
-	for _, e := range es.list {
-		rd.add(e.part, readAccessEntry(p, e, rd))
-	}
+	fill(rd, &es, func(e entry[v1alpha1.AccessControlConfig], at spot) access { return readAccessEntry(p, e, at) })
 	if rd.problem != "" {
 		for i := range rd.scopes {
 			rd.scopes[i].setting = closedAccess(p, rd.scopes[i].part, rd.problem)
@@ -57,32 +56,28 @@ func readAccess(p *v1alpha1.AccessControlPolicy, rd *reading[access]) {
 	}
 }
 
-func readAccessEntry(p *v1alpha1.AccessControlPolicy, e entry[v1alpha1.AccessControlConfig], rd *reading[access]) access {
-	c := e.config
-	if c == nil {
-		return access{}
-	}
-	by, field := origin(accessControlKind, p, e.part), e.configField()
+func readAccessEntry(p *v1alpha1.AccessControlPolicy, e entry[v1alpha1.AccessControlConfig], at spot) access {
+	c, by := e.config, origin(accessControlKind, p, e.part)
 	rule := ir.AddressRule{
-		Allow: readPrefixes(rd, field+".whitelist", c.Whitelist),
-		Deny:  readPrefixes(rd, field+".blacklist", c.Blacklist),
+		Allow: readPrefixes(c.Whitelist, at.under("whitelist")),
+		Deny:  readPrefixes(c.Blacklist, at.under("blacklist")),
 	}
 	switch {
 	case len(c.Whitelist) == 0 && len(c.Blacklist) == 0:
-		rd.invalid("%s: one of whitelist and blacklist needs an entry", field)
+		at.wrong(": one of whitelist and blacklist needs an entry")
 	case len(rule.Allow) > 0:
 		rule.Deny = nil
 	}
 	xff := valueOr(c.EnableXFF, false)
 	if e.level == byPort {
 		if xff {
-			rd.invalid("%s.enableXFF: a port sees no headers; remove it, or let targetRef name a route", field)
+			at.wrong(".enableXFF: a port sees no headers; remove it, or let targetRef name a route")
 		}
 		return access{port: &ir.PortAccess{Policy: by, AddressRule: rule}}
 	}
 	return access{filter: &ir.AccessControl{
 		Policy: by, AddressRule: rule, ForwardedFor: xff,
-		Status: replyStatus(rd, field+".statusCode", c.StatusCode, 403), Body: valueOr(c.Message, ""),
+		Status: at.under("statusCode").status(c.StatusCode, 403), Body: valueOr(c.Message, ""),
 	}}
 }
 
@@ -97,12 +92,12 @@ func closedAccess(p *v1alpha1.AccessControlPolicy, about part, problem string) a
 }
 
 // readPrefixes reads addresses and networks.
-func readPrefixes(rd *reading[access], field string, list []string) []netip.Prefix {
+func readPrefixes(list []string, at spot) []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, text := range list {
 		prefix, err := ParsePrefix(text)
 		if err != nil {
-			rd.invalid("%s: %v", field, err)
+			at.wrong(": %v", err)
 			continue
 		}
 		prefixes = append(prefixes, prefix)

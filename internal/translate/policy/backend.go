@@ -128,14 +128,14 @@ func (x *Index) makeBackend(r *memo.Recorder, key backendKey) *Backend {
 		Backend: &ir.Backend{Name: d.Backend, Origin: d.Origin, Endpoints: d.Endpoints},
 	}
 	b.apply(use.Upstream)
-	target := serviceKey(d.Service)
+	service, port := named(serviceKind, d.Service), portPlace(int32(d.ServicePort))
 	if d.Import != (types.NamespacedName{}) {
-		target = resource.Key{Group: core.ImportGroup, Kind: "ServiceImport", Namespace: d.Import.Namespace, Name: d.Import.Name}
+		service = named(importKind, d.Import)
 	}
-	own, config := x.services.tls.winner(r, target, int32(d.ServicePort))
-	b.Secrets = x.settle(r, b.Backend, target, int32(d.ServicePort))
+	own, tls, secured := x.services.tls.winner(r, service, port)
+	b.Secrets = x.settle(r, b.Backend, service, port)
 	switch {
-	case policy == nil && own == nil:
+	case policy == nil && !secured:
 		b.secureUpstream(use)
 	case use.Traffic == Raw:
 		b.Name += "+raw"
@@ -143,8 +143,9 @@ func (x *Index) makeBackend(r *memo.Recorder, key backendKey) *Backend {
 	case policy != nil:
 		b.secure(x.backendTLSOf(r, policy), "BackendTLSPolicy "+policy.Namespace+"/"+policy.Name, use)
 	default:
-		b.Policies = append(b.Policies, x.services.tls.origin(own))
-		b.secure(x.upstreamTLS(r, own, config), "UpstreamTLSPolicy "+own.Namespace+"/"+own.Name, use)
+		by := origin(upstreamTLSKind, own, whole)
+		b.Policies = append(b.Policies, by)
+		b.secure(x.upstreamTLS(r, own, tls.setting), by.String(), use)
 	}
 	if use.Traffic == HTTP || use.Traffic == GRPC {
 		b.speak(d, use)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,7 +15,6 @@ import (
 	"fsm/internal/resource"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
-	"fsm/internal/translate/report"
 )
 
 // object is a pointer to one of our own kinds of policies.
@@ -33,34 +32,41 @@ type family[P object, S any] struct {
 	allowed []resource.Key
 	// closed makes what a policy protects fail while the policy cannot be put to work.
 	// Otherwise such a policy does nothing.
-	closed   bool
-	read     func(P, *reading[S])
+	closed bool
+	// judge may refuse a part where the policy takes precedence, for the sake of other
+	// objects; nil for kinds that need none.
+	judge    func(P, scope[S]) *metav1.Condition
 	byTarget *core.Index[resource.Key, P]
-	all      *core.Index[struct{}, P]
 	readings *memo.Table[types.NamespacedName, *reading[S]]
 }
 
 // reading is what a policy comes to.
 type reading[S any] struct {
+	flaw
 	// scopes are the parts of the target that the policy is for.
 	scopes []scope[S]
-	// problem is what is wrong with the policy itself, and reason that of a condition.
-	problem string
-	reason  gatewayv1.PolicyConditionReason
-}
-
-// invalid keeps the first value that cannot be used: which field, and what to do.
-func (rd *reading[S]) invalid(format string, args ...any) {
-	rd.refuse(gatewayv1.PolicyReasonInvalid, format, args...)
-}
-
-func (rd *reading[S]) refuse(reason gatewayv1.PolicyConditionReason, format string, args ...any) {
-	if rd.problem == "" {
-		rd.reason, rd.problem = reason, fmt.Sprintf(format, args...)
-	}
 }
 
 func (rd *reading[S]) add(p part, setting S) { rd.scopes = append(rd.scopes, scope[S]{p, setting}) }
+
+// flaw is what is wrong with a policy itself, and the reason of a condition for that.
+type flaw struct {
+	problem string
+	reason  gatewayv1.PolicyConditionReason
+	// warnings are about what works, and is hardly meant.
+	warnings []string
+}
+
+// invalid keeps the first value that cannot be used: which field, and what to do.
+func (f *flaw) invalid(format string, args ...any) {
+	f.refuse(gatewayv1.PolicyReasonInvalid, format, args...)
+}
+
+func (f *flaw) refuse(reason gatewayv1.PolicyConditionReason, format string, args ...any) {
+	if f.problem == "" {
+		f.reason, f.problem = reason, fmt.Sprintf(format, args...)
+	}
+}
 
 // scope is a part of a target with what holds for it.
 type scope[S any] struct {
@@ -73,9 +79,13 @@ type part struct {
 	level level
 	// name is the port, the hostname or the key of the match; empty for the whole.
 	name string
-	// field is where the policy says so.
-	field string
+	// field is where the policy names the part, and valueAt where it says what holds for
+	// it: beside that, or once for all parts.
+	field, valueAt string
 }
+
+// whole is a target as a whole.
+var whole = part{level: byWhole}
 
 // level is how specific a part is.
 type level int
@@ -107,6 +117,8 @@ type place struct {
 	hostname, match, port string
 }
 
+func portPlace(port int32) place { return place{port: strconv.Itoa(int(port))} }
+
 // covers tells whether the part is about a place.
 func (p part) covers(at place) bool {
 	switch p.level {
@@ -126,9 +138,8 @@ func (p part) same(o part) bool { return p.level == o.level && p.name == o.name 
 
 // newFamily makes a family; read fills in what a policy comes to.
 func newFamily[P object, S any](src *core.Source, kind string, read func(P, *reading[S]), allowed ...resource.Key) *family[P, S] {
-	f := &family[P, S]{src: src, kind: kind, allowed: allowed, read: read}
+	f := &family[P, S]{src: src, kind: kind, allowed: allowed}
 	f.byTarget = core.NewIndex(src, func(p P) []resource.Key { return []resource.Key{targetOf(p)} })
-	f.all = core.NewIndex(src, func(P) []struct{} { return []struct{}{{}} })
 	f.readings = memo.NewTable(src.Clock(), func(r *memo.Recorder, name types.NamespacedName) *reading[S] {
 		rd := &reading[S]{}
 		read(core.Get[P](src, r, name), rd)
@@ -150,8 +161,11 @@ func targetOf(p v1alpha1.Policy) resource.Key {
 	return key
 }
 
-// any tells whether there is a policy of the family.
-func (f *family[P, S]) any(r *memo.Recorder) bool { return len(f.all.List(r, struct{}{})) > 0 }
+// existence returns a function that tells whether there is a policy of a kind.
+func existence[P object](src *core.Source) func(*memo.Recorder) bool {
+	all := core.NewIndex(src, func(P) []struct{} { return []struct{}{{}} })
+	return func(r *memo.Recorder) bool { return len(all.List(r, struct{}{})) > 0 }
+}
 
 func nameOf(p metav1.Object) types.NamespacedName {
 	return types.NamespacedName{Namespace: p.GetNamespace(), Name: p.GetName()}
@@ -165,25 +179,35 @@ func origin(kind string, p metav1.Object, part part) ir.Origin {
 // counts tells whether a policy has a say about its target.
 func (f *family[P, S]) counts(r *memo.Recorder, p P) (*reading[S], bool) {
 	target := targetOf(p)
-	if !slices.Contains(f.allowed, kindOf(target)) || !f.permitted(r, p, target) {
+	if !f.allows(target) || !f.permitted(r, p, target) {
 		return nil, false
 	}
 	rd := f.readings.Read(r, nameOf(p))
 	return rd, rd.problem == "" || f.closed
 }
 
+// named is an object of a kind.
+func named(kind resource.Key, name types.NamespacedName) resource.Key {
+	kind.Namespace, kind.Name = name.Namespace, name.Name
+	return kind
+}
+
 // kindOf is a key without names.
 func kindOf(key resource.Key) resource.Key { return resource.Key{Group: key.Group, Kind: key.Kind} }
+
+func (f *family[P, S]) allows(target resource.Key) bool {
+	return slices.Contains(f.allowed, kindOf(target))
+}
 
 func (f *family[P, S]) permitted(r *memo.Recorder, p P, target resource.Key) bool {
 	from := core.Referrer{Group: v1alpha1.GroupName, Kind: f.kind, Namespace: p.GetNamespace()}
 	return f.src.Permits(r, from, target)
 }
 
-// winner finds what holds at a place of a target: the most specific part, of equally
-// specific ones that of the oldest policy. Of hostnames the longest is the most
-// specific.
-func (f *family[P, S]) winner(r *memo.Recorder, target resource.Key, at place) (best scope[S], ok bool) {
+// winner finds what holds at a place of a target, and which policy says so: the most
+// specific part, of equally specific ones that of the oldest policy. Of hostnames the
+// longest is the most specific.
+func (f *family[P, S]) winner(r *memo.Recorder, target resource.Key, at place) (policy P, best scope[S], ok bool) {
 	for _, p := range f.byTarget.List(r, target) {
 		rd, counts := f.counts(r, p)
 		if !counts {
@@ -191,11 +215,11 @@ func (f *family[P, S]) winner(r *memo.Recorder, target resource.Key, at place) (
 		}
 		for _, s := range rd.scopes {
 			if s.covers(at) && (!ok || s.compare(best.part) < 0) {
-				best, ok = s, true
+				policy, best, ok = p, s, true
 			}
 		}
 	}
-	return best, ok
+	return policy, best, ok
 }
 
 // compare orders the more specific part first.
@@ -219,74 +243,4 @@ func (f *family[P, S]) hostnames(r *memo.Recorder, target resource.Key) []string
 		}
 	}
 	return names
-}
-
-// verdict is the condition of a policy. has tells which parts its target has.
-func (f *family[P, S]) verdict(p P, has func(part) bool) metav1.Condition {
-	target := targetOf(p)
-	if !slices.Contains(f.allowed, kindOf(target)) {
-		return report.PolicyInvalid(fmt.Sprintf("targetRef: kind %s cannot be the target of %s; use %s",
-			cmp.Or(target.Group, "core")+"/"+target.Kind, withArticle(f.kind), kindList(f.allowed)))
-	}
-	rd := f.readings.Read(nil, nameOf(p))
-	if rd.problem != "" {
-		return report.PolicyRefused(rd.reason, rd.problem)
-	}
-	if !f.permitted(nil, p, target) {
-		return report.PolicyRefNotPermitted(fmt.Sprintf("targetRef: no ReferenceGrant in namespace %q allows %s of namespace %q to refer to %s %q",
-			target.Namespace, withArticle(f.kind), p.GetNamespace(), target.Kind, target.Name))
-	}
-	if has == nil {
-		return report.PolicyTargetNotFound(fmt.Sprintf("targetRef: %s does not exist", target))
-	}
-	var missing, lost []string
-	for _, s := range rd.scopes {
-		switch rival, loses := f.rival(p, target, s.part); {
-		case !has(s.part):
-			missing = append(missing, fmt.Sprintf("%s: %s has no %s", s.field, target, s))
-		case loses:
-			lost = append(lost, fmt.Sprintf("%s: %s %s is older or comes first by name, and is about the same", cmp.Or(s.field, "spec"), f.kind, rival))
-		}
-	}
-	said := strings.Join(append(lost, missing...), "; ")
-	switch {
-	case len(missing)+len(lost) < len(rd.scopes):
-		return report.PolicyAcceptedBut(said)
-	case len(lost) > 0:
-		return report.PolicyConflicted(said)
-	default:
-		return report.PolicyTargetNotFound(said)
-	}
-}
-
-// rival is the policy that takes precedence over another one for a part.
-func (f *family[P, S]) rival(p P, target resource.Key, about part) (types.NamespacedName, bool) {
-	for _, other := range f.byTarget.List(nil, target) {
-		if other == p {
-			return types.NamespacedName{}, false
-		}
-		rd, counts := f.counts(nil, other)
-		if counts && slices.ContainsFunc(rd.scopes, func(s scope[S]) bool { return s.same(about) }) {
-			return nameOf(other), true
-		}
-	}
-	return types.NamespacedName{}, false
-}
-
-func withArticle(kind string) string {
-	if strings.ContainsAny(kind[:1], "AEIOU") {
-		return "an " + kind
-	}
-	return "a " + kind
-}
-
-func kindList(kinds []resource.Key) string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.Kind
-	}
-	if last := len(names) - 1; last > 0 {
-		return strings.Join(names[:last], ", ") + " or " + names[last]
-	}
-	return strings.Join(names, "")
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"time"
 
 	"fsm/api/gateway/v1alpha1"
@@ -15,7 +14,7 @@ func newFaultFamily(src *core.Source) *family[*v1alpha1.FaultInjectionPolicy, *i
 
 func readFault(p *v1alpha1.FaultInjectionPolicy, rd *reading[*ir.Fault]) {
 	s := &p.Spec
-	es := entries[v1alpha1.FaultInjectionConfig]{fallback: s.Config}
+	es := entries[v1alpha1.FaultInjectionConfig]{name: "config", fallback: s.Config}
 	for i, e := range s.Hostnames {
 		es.hostname(i, e.Hostname, e.Config)
 	}
@@ -26,37 +25,25 @@ func readFault(p *v1alpha1.FaultInjectionPolicy, rd *reading[*ir.Fault]) {
 		es.grpc(i, e.Match, e.Config)
 	}
 	fit(&es, rd, s.TargetRef, fields{0, len(s.Hostnames), len(s.HTTPFaultInjections), len(s.GRPCFaultInjections)})
-	for _, e := range es.list {
-		if e.config == nil {
-			continue
-		}
-		fault := &ir.Fault{Policy: origin(faultInjectionKind, p, e.part), Denominator: 100}
-		field := e.configField()
-		switch delay, abort := e.config.Delay, e.config.Abort; {
-		case (delay == nil) == (abort == nil):
-			rd.invalid("%s: wants one of delay and abort", field)
-		case delay != nil:
-			readDelay(fault, delay, valueOr(s.Unit, "ms"), fieldOf[*ir.Fault]{rd, field + ".delay"})
-		default:
-			readAbort(fault, abort, string(s.TargetRef.Kind) == grpcRouteKind.Kind, fieldOf[*ir.Fault]{rd, field + ".abort"})
-		}
-		rd.add(e.part, fault)
+	fill(rd, &es, func(e entry[v1alpha1.FaultInjectionConfig], at spot) *ir.Fault { return readFaultEntry(p, e, at) })
+}
+
+func readFaultEntry(p *v1alpha1.FaultInjectionPolicy, e entry[v1alpha1.FaultInjectionConfig], at spot) *ir.Fault {
+	fault := &ir.Fault{Policy: origin(faultInjectionKind, p, e.part), Denominator: 100}
+	switch delay, abort := e.config.Delay, e.config.Abort; {
+	case (delay == nil) == (abort == nil):
+		at.wrong(": wants one of delay and abort")
+	case delay != nil:
+		readDelay(fault, delay, valueOr(p.Spec.Unit, "ms"), at.under("delay"))
+	default:
+		readAbort(fault, abort, string(p.Spec.TargetRef.Kind) == grpcRouteKind.Kind, at.under("abort"))
 	}
-}
-
-// fieldOf is a field of a policy that is being read.
-type fieldOf[S any] struct {
-	*reading[S]
-	name string
-}
-
-func (f fieldOf[S]) wrong(format string, args ...any) {
-	f.invalid("%s%s", f.name, fmt.Sprintf(format, args...))
+	return fault
 }
 
 // readPercent wants it said: no percentage would be the better guess, of none and of
 // all, whatever the user thought of.
-func readPercent(percent *int32, at fieldOf[*ir.Fault]) uint32 {
+func readPercent(percent *int32, at spot) uint32 {
 	switch {
 	case percent == nil:
 		at.wrong(".percent: say which share of the requests, from 0 to 100")
@@ -76,7 +63,7 @@ var units = map[v1alpha1.DelayUnit]time.Duration{
 // longestDelay is more than any client waits, and far from overflowing.
 const longestDelay = 30 * 24 * time.Hour
 
-func readDelay(fault *ir.Fault, d *v1alpha1.FaultInjectionDelay, byDefault v1alpha1.DelayUnit, at fieldOf[*ir.Fault]) {
+func readDelay(fault *ir.Fault, d *v1alpha1.FaultInjectionDelay, byDefault v1alpha1.DelayUnit, at spot) {
 	fault.Numerator = readPercent(d.Percent, at)
 	unit, ok := units[valueOr(d.Unit, byDefault)]
 	if !ok {
@@ -101,7 +88,7 @@ func readDelay(fault *ir.Fault, d *v1alpha1.FaultInjectionDelay, byDefault v1alp
 	fault.MinDelay, fault.MaxDelay = ir.Duration(time.Duration(from)*unit), ir.Duration(time.Duration(to)*unit)
 }
 
-func readAbort(fault *ir.Fault, a *v1alpha1.FaultInjectionAbort, grpc bool, at fieldOf[*ir.Fault]) {
+func readAbort(fault *ir.Fault, a *v1alpha1.FaultInjectionAbort, grpc bool, at spot) {
 	fault.Numerator = readPercent(a.Percent, at)
 	fault.Abort = &ir.FaultAbort{Body: valueOr(a.Message, "")}
 	switch {
@@ -110,6 +97,6 @@ func readAbort(fault *ir.Fault, a *v1alpha1.FaultInjectionAbort, grpc bool, at f
 	case grpc:
 		fault.Abort.GRPCStatus = uint32(*a.StatusCode)
 	default:
-		fault.Abort.Status = replyStatus(at.reading, at.name+".statusCode", a.StatusCode, 0)
+		fault.Abort.Status = at.under("statusCode").status(a.StatusCode, 0)
 	}
 }

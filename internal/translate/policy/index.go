@@ -11,7 +11,6 @@ import (
 	"fsm/internal/ir"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
-	"fsm/internal/translate/report"
 )
 
 // Index finds policies by what they are attached to.
@@ -23,7 +22,7 @@ type Index struct {
 	// sessionKey is nil when each proxy has a key of its own.
 	sessionKey *ir.Secret
 	services   servicePolicies
-	gatewayTLS *portKind[*v1alpha1.GatewayTLSPolicy, v1alpha1.GatewayTLSConfig]
+	gatewayTLS *family[*v1alpha1.GatewayTLSPolicy, bool]
 	// Policies of routes and Gateways; some tells whether there are any.
 	access *family[*v1alpha1.AccessControlPolicy, access]
 	rates  *family[*v1alpha1.RateLimitPolicy, rate]
@@ -45,28 +44,17 @@ func NewIndex(src *core.Source) *Index {
 	x.services, x.gatewayTLS = newServicePolicies(src), newGatewayTLS(src)
 	x.services.tls.judge, x.gatewayTLS.judge = x.judgeUpstreamTLS, x.judgeGatewayTLS
 	x.access, x.rates, x.faults = newAccessFamily(src), newRateFamily(src), newFaultFamily(src)
+	limits, guards, faults := existence[*v1alpha1.RateLimitPolicy](src), existence[*v1alpha1.AccessControlPolicy](src), existence[*v1alpha1.FaultInjectionPolicy](src)
 	x.some = memo.NewTable(src.Clock(), func(r *memo.Recorder, _ struct{}) bool {
 		// All are read, so that the first of a kind is noticed.
-		access, rates, faults := x.access.any(r), x.rates.any(r), x.faults.any(r)
-		return access || rates || faults
+		limited, guarded, faulty := limits(r), guards(r), faults(r)
+		return limited || guarded || faulty
 	})
 	x.settings = memo.NewTable(src.Clock(), x.makeBackendTLS)
 	x.backends = memo.NewTable(src.Clock(), x.makeBackend)
 	x.states = memo.NewTable(src.Clock(), x.state)
 	x.served = memo.NewTable(src.Clock(), x.serve)
 	return x
-}
-
-// ReportPorts writes the statuses of the policies that are attached to ports of
-// Services.
-func (x *Index) ReportPorts(rep *report.Report) {
-	s := &x.services
-	s.balancing.report(rep, x.missingPort)
-	s.session.report(rep, x.missingPort)
-	s.health.report(rep, x.missingPort)
-	s.breaker.report(rep, x.missingPort)
-	s.retry.report(rep, x.missingPort)
-	s.tls.report(rep, x.missingPort)
 }
 
 // Targeted tells whether any policy names the Service.

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,66 +14,47 @@ import (
 	"fsm/internal/translate/report"
 )
 
-func newGatewayTLS(src *core.Source) *portKind[*v1alpha1.GatewayTLSPolicy, v1alpha1.GatewayTLSConfig] {
-	return newPortKind(src, portKind[*v1alpha1.GatewayTLSPolicy, v1alpha1.GatewayTLSConfig]{
-		name: "GatewayTLSPolicy", targets: gatewayTargets,
-		ports: func(p *v1alpha1.GatewayTLSPolicy) []portConfig[v1alpha1.GatewayTLSConfig] {
-			all := p.Spec.Config
-			if all == nil {
-				all = &v1alpha1.GatewayTLSConfig{} // it has defaults
-			}
-			return portsOf(p.Spec.Ports, all, func(e v1alpha1.PortGatewayTLS) (v1alpha1.Port, *v1alpha1.GatewayTLSConfig) { return e.Port, e.Config })
-		},
-	})
+// newGatewayTLS makes the family that says whether clients are asked for certificates.
+func newGatewayTLS(src *core.Source) *family[*v1alpha1.GatewayTLSPolicy, bool] {
+	return newFamily(src, "GatewayTLSPolicy", func(p *v1alpha1.GatewayTLSPolicy, rd *reading[bool]) {
+		es := entries[v1alpha1.GatewayTLSConfig]{name: "config", fallback: p.Spec.Config}
+		if es.fallback == nil {
+			es.fallback = &v1alpha1.GatewayTLSConfig{} // it has defaults
+		}
+		for i, e := range p.Spec.Ports {
+			es.port(i, e.Port, e.Config)
+		}
+		fill(rd, &es, func(e entry[v1alpha1.GatewayTLSConfig], _ spot) bool { return valueOr(e.config.MTLS, false) })
+	}, gatewayKind)
 }
 
 // WantsClientCertificates tells whether a policy asks the clients of a port of a
 // Gateway for certificates: of an authority that stands beside the listener's own
 // certificates.
 func (x *Index) WantsClientCertificates(r *memo.Recorder, gateway types.NamespacedName, port int32) bool {
-	key := gatewayKind
-	key.Namespace, key.Name = gateway.Namespace, gateway.Name
-	_, c := x.gatewayTLS.winner(r, key, port)
-	return c != nil && valueOr(c.MTLS, false)
-}
-
-// reportGatewayTLS says what has become of the policies, but for those of Gateways that
-// somebody else serves.
-func (x *Index) reportGatewayTLS(rep *report.Report, s Surroundings) {
-	for _, p := range core.List[*v1alpha1.GatewayTLSPolicy](x.src) {
-		if has, foreign := x.partsOf(targetOf(p), s); !foreign {
-			x.gatewayTLS.reportOne(rep, p, func(key resource.Key, port int32) string {
-				switch {
-				case has == nil:
-					return fmt.Sprintf("Gateway %s/%s does not exist", key.Namespace, key.Name)
-				case !has(part{level: byPort, name: strconv.Itoa(int(port))}):
-					return fmt.Sprintf("Gateway %s/%s has no listener with port %d", key.Namespace, key.Name, port)
-				}
-				return ""
-			})
-		}
-	}
+	_, s, ok := x.gatewayTLS.winner(r, named(gatewayKind, gateway), portPlace(port))
+	return ok && s.setting
 }
 
 // judgeGatewayTLS refuses ports at which nobody shows certificates, for which the
 // authority to check them with is missing, or for which the Gateway says itself what it
 // asks of clients.
-func (x *Index) judgeGatewayTLS(p *v1alpha1.GatewayTLSPolicy, i int, port portConfig[v1alpha1.GatewayTLSConfig]) *metav1.Condition {
-	key := targetOf(p)
-	g := core.Get[*gatewayv1.Gateway](x.src, nil, types.NamespacedName{Namespace: key.Namespace, Name: key.Name})
+func (x *Index) judgeGatewayTLS(p *v1alpha1.GatewayTLSPolicy, s scope[bool]) *metav1.Condition {
+	target := targetOf(p)
+	g := core.Get[*gatewayv1.Gateway](x.src, nil, types.NamespacedName{Namespace: target.Namespace, Name: target.Name})
 	for _, l := range g.Spec.Listeners {
 		switch {
-		case l.Port != port.port:
+		case !s.covers(portPlace(l.Port)):
 			continue
 		case !terminates(l):
-			return new(report.PolicyTargetNotFound(fmt.Sprintf("ports[%d].port: listener %q has protocol %s; only HTTPS, and TLS with mode Terminate, ask clients for certificates", i, l.Name, l.Protocol)))
+			return new(report.PolicyTargetNotFound(fmt.Sprintf("%s.port: listener %q has protocol %s; only HTTPS, and TLS with mode Terminate, ask clients for certificates", s.field, l.Name, l.Protocol)))
 		case ValidatesClients(g, l.Port):
-			return new(report.PolicyConflicted(fmt.Sprintf("spec.tls.frontend of Gateway %s/%s says what port %d asks of clients, and the Gateway's own field counts", key.Namespace, key.Name, l.Port)))
-		case !valueOr(port.config.MTLS, false):
+			return new(report.PolicyConflicted(fmt.Sprintf("%s: spec.tls.frontend of %s says what %s asks of clients, and the Gateway's own field counts", s.field, target, s)))
+		case !s.setting:
 			continue
 		}
 		if problem := x.missingAuthority(g, l); problem != "" {
-			return new(report.PolicyInvalidCertificateRef(fmt.Sprintf("ports[%d].config.mTLS: listener %q: %s", i, l.Name, problem)))
+			return new(report.PolicyInvalidCertificateRef(fmt.Sprintf("%s.mTLS: listener %q: %s", s.valueAt, l.Name, problem)))
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func readRate(p *v1alpha1.RateLimitPolicy, rd *reading[rate]) {
 	if s.BPS != nil {
 		rd.invalid("bps is for Gateways; remove it, or let targetRef name a Gateway")
 	}
-	es := entries[v1alpha1.RateLimitConfig]{fallback: s.Config}
+	es := entries[v1alpha1.RateLimitConfig]{name: "config", fallback: s.Config}
 	for i, e := range s.Hostnames {
 		es.hostname(i, e.Hostname, e.Config)
 	}
@@ -44,47 +44,38 @@ func readRate(p *v1alpha1.RateLimitPolicy, rd *reading[rate]) {
 		es.grpc(i, e.Match, e.Config)
 	}
 	fit(&es, rd, s.TargetRef, fields{len(s.Ports), len(s.Hostnames), len(s.HTTPRateLimits), len(s.GRPCRateLimits)})
-	for _, e := range es.list {
-		if e.config != nil {
-			rd.add(e.part, readRateEntry(p, e, rd))
-		}
-	}
+	fill(rd, &es, func(e entry[v1alpha1.RateLimitConfig], at spot) rate { return readRateEntry(p, e, at) })
 }
 
 // readPortRates reads the policy of a Gateway.
 func readPortRates(p *v1alpha1.RateLimitPolicy, rd *reading[rate]) {
 	s := &p.Spec
-	es := entries[int64]{fallback: s.BPS}
+	es := entries[int64]{name: "bps", fallback: s.BPS}
 	for i, e := range s.Ports {
 		es.port(i, e.Port, e.BPS)
 	}
 	if s.Config != nil {
-		rd.invalid("config is for routes; a port has bps")
-	}
-	for _, e := range es.list {
-		if e.config == nil {
-			rd.invalid("%s.bps: neither the port nor the policy has one", e.field)
-		}
+		rd.invalid("config is for routes; remove it, because a port has bps, or let targetRef name a route")
 	}
 	fit(&es, rd, s.TargetRef, fields{len(s.Ports), len(s.Hostnames), len(s.HTTPRateLimits), len(s.GRPCRateLimits)})
-	for _, e := range es.list {
-		if e.config == nil {
-			continue
-		}
+	fill(rd, &es, func(e entry[int64], at spot) rate {
 		if *e.config < 1 {
-			rd.invalid("%s.bps: %d is less than 1", e.field, *e.config)
+			at.wrong(": %d is less than 1", *e.config)
 		}
-		rd.add(e.part, rate{port: &ir.PortRate{Policy: origin(rateLimitKind, p, e.part), BytesPerSecond: uint64(max(*e.config, 1))}})
-	}
+		return rate{port: &ir.PortRate{Policy: origin(rateLimitKind, p, e.part), BytesPerSecond: uint64(max(*e.config, 1))}}
+	})
 }
 
-func readRateEntry(p *v1alpha1.RateLimitPolicy, e entry[v1alpha1.RateLimitConfig], rd *reading[rate]) rate {
-	c, by, field := e.config, origin(rateLimitKind, p, e.part), e.configField()
+func readRateEntry(p *v1alpha1.RateLimitPolicy, e entry[v1alpha1.RateLimitConfig], at spot) rate {
+	c, by := e.config, origin(rateLimitKind, p, e.part)
 	if c.Mode != nil && *c.Mode == v1alpha1.RateLimitGlobal {
-		rd.refuse(report.PolicyReasonUnsupportedValue, "%s.mode: Global is not supported; with Local each proxy of a Gateway counts for itself", field)
+		at.refuse(report.PolicyReasonUnsupportedValue, "%s.mode: Global is not supported; with Local each proxy of a Gateway counts for itself", at.name)
 	}
 	if c.Requests < 1 || c.StatTimeWindow < 1 || valueOr(c.Burst, 1) < 1 || valueOr(c.Backlog, 1) < 1 {
-		rd.invalid("%s: requests, statTimeWindow, burst and backlog have to be at least 1", field)
+		at.wrong(": requests, statTimeWindow, burst and backlog have to be at least 1")
+	}
+	if burst := valueOr(c.Burst, c.Requests); burst < c.Requests {
+		at.warn(".burst: %d is less than requests, so that no more than %d requests pass in each window, and not %d", burst, burst, c.Requests)
 	}
 	limiter := &ir.Limiter{
 		Name: ir.LimiterName(by.String()), Origin: by,
@@ -94,11 +85,11 @@ func readRateEntry(p *v1alpha1.RateLimitPolicy, e entry[v1alpha1.RateLimitConfig
 	}
 	filter := &ir.RateLimit{
 		Policy: by, Limiter: limiter.Name,
-		Status: replyStatus(rd, field+".responseStatusCode", c.ResponseStatusCode, 429),
+		Status: at.under("responseStatusCode").status(c.ResponseStatusCode, 429),
 	}
 	for _, h := range c.ResponseHeadersToAdd {
 		if why := refuseHeader(h); why != "" {
-			rd.invalid("%s.responseHeadersToAdd[%s]: %s", field, h.Name, why)
+			at.wrong(".responseHeadersToAdd[%s]: %s", h.Name, why)
 		}
 		filter.Headers = append(filter.Headers, ir.HeaderField{Name: string(h.Name), Value: h.Value})
 	}
@@ -114,7 +105,7 @@ func refuseHeader(h gatewayv1.HTTPHeader) string {
 	case name == "" || strings.Trim(name, tokenBytes) != "":
 		return "is not a header name"
 	case name == "connection", name == "content-length", name == "transfer-encoding", name == "trailer", name == "upgrade", name == "te", name == "keep-alive":
-		return "belongs to the connection"
+		return "belongs to the connection; remove it"
 	case strings.ContainsFunc(h.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
 		return "the value contains control characters"
 	default:

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"strconv"
 
 	"fsm/internal/ir"
 	"fsm/internal/resource"
@@ -56,14 +55,14 @@ func (p *Route) Filters(hostname, match string) Attached {
 	}
 	at := place{hostname: hostname, match: cmp.Or(match, everything)}
 	x, r := p.index, p.recorder
-	if s, ok := x.access.winner(r, p.key, at); ok {
+	if _, s, ok := x.access.winner(r, p.key, at); ok {
 		a.Filters = append(a.Filters, s.setting.filter)
 	}
-	if s, ok := x.rates.winner(r, p.key, at); ok {
+	if _, s, ok := x.rates.winner(r, p.key, at); ok {
 		a.Filters = append(a.Filters, s.setting.filter)
 		a.Limiters = append(a.Limiters, s.setting.limiter)
 	}
-	if s, ok := x.faults.winner(r, p.key, at); ok {
+	if _, s, ok := x.faults.winner(r, p.key, at); ok {
 		a.Filters = append(a.Filters, s.setting)
 	}
 	return a
@@ -74,12 +73,12 @@ func (x *Index) ForListener(r *memo.Recorder, gateway resource.Key, port int32) 
 	if !x.some.Read(r, struct{}{}) {
 		return nil
 	}
-	at := place{port: strconv.Itoa(int(port))}
+	at := portPlace(port)
 	var guard ir.Guard
-	if s, ok := x.access.winner(r, gateway, at); ok {
+	if _, s, ok := x.access.winner(r, gateway, at); ok {
 		guard.Access = s.setting.port
 	}
-	if s, ok := x.rates.winner(r, gateway, at); ok {
+	if _, s, ok := x.rates.winner(r, gateway, at); ok {
 		guard.Rate = s.setting.port
 	}
 	if guard == (ir.Guard{}) {

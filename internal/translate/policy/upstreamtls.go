@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,14 @@ import (
 	"fsm/internal/translate/memo"
 	"fsm/internal/translate/report"
 )
+
+func readUpstreamTLS(p *v1alpha1.UpstreamTLSPolicy, rd *reading[*v1alpha1.UpstreamTLSConfig]) {
+	es := entries[v1alpha1.UpstreamTLSConfig]{name: "config", fallback: p.Spec.Config}
+	for i, e := range p.Spec.Ports {
+		es.port(i, e.Port, e.Config)
+	}
+	fill(rd, &es, func(e entry[v1alpha1.UpstreamTLSConfig], _ spot) *v1alpha1.UpstreamTLSConfig { return e.config })
+}
 
 // upstreamTLS is what an UpstreamTLSPolicy comes to. It trusts every certificate
 // that the authorities have signed, whatever its names: the policy has no field for
@@ -61,7 +70,7 @@ func (x *Index) upstreamSecret(r *memo.Recorder, p *v1alpha1.UpstreamTLSPolicy, 
 	if key.Group != corev1.GroupName || key.Kind != "Secret" {
 		return key, fmt.Sprintf("certificateRef: kind %s of group %q is not supported; use Secret", key.Kind, key.Group)
 	}
-	from := core.Referrer{Group: v1alpha1.GroupName, Kind: "UpstreamTLSPolicy", Namespace: p.Namespace}
+	from := core.Referrer{Group: v1alpha1.GroupName, Kind: upstreamTLSKind, Namespace: p.Namespace}
 	if !x.src.Permits(r, from, key) {
 		return key, fmt.Sprintf("certificateRef: no ReferenceGrant in namespace %q allows an UpstreamTLSPolicy of namespace %q to refer to Secret %q",
 			key.Namespace, p.Namespace, key.Name)
@@ -71,26 +80,27 @@ func (x *Index) upstreamSecret(r *memo.Recorder, p *v1alpha1.UpstreamTLSPolicy, 
 
 // judgeUpstreamTLS refuses ports for which the Gateway API's own policy counts, or for
 // which certificates are missing. Requests to the latter fail.
-func (x *Index) judgeUpstreamTLS(p *v1alpha1.UpstreamTLSPolicy, i int, port portConfig[v1alpha1.UpstreamTLSConfig]) *metav1.Condition {
-	key := targetOf(p)
-	service := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
-	if key.Kind == "Service" {
-		name := portName(core.Get[*corev1.Service](x.src, nil, service), port.port)
+func (x *Index) judgeUpstreamTLS(p *v1alpha1.UpstreamTLSPolicy, s scope[*v1alpha1.UpstreamTLSConfig]) *metav1.Condition {
+	target := targetOf(p)
+	service := types.NamespacedName{Namespace: target.Namespace, Name: target.Name}
+	if kindOf(target) == serviceKind {
+		name := portName(core.Get[*corev1.Service](x.src, nil, service), s.part)
 		if standard := x.winner(nil, service, name); standard != nil {
-			return new(report.PolicyConflicted(fmt.Sprintf("BackendTLSPolicy %s/%s is for port %d too, and the Gateway API's own policy counts",
-				standard.Namespace, standard.Name, port.port)))
+			return new(report.PolicyConflicted(fmt.Sprintf("%s: BackendTLSPolicy %s is for %s too, and the Gateway API's own policy counts",
+				s.field, nameOf(standard), s)))
 		}
 	}
-	if b := x.upstreamTLS(nil, p, port.config); b.tls == nil {
-		return new(report.PolicyInvalidCertificateRef(fmt.Sprintf("ports[%d].config.%s", i, b.problem)))
+	if b := x.upstreamTLS(nil, p, s.setting); b.tls == nil {
+		return new(report.PolicyInvalidCertificateRef(s.valueAt + "." + b.problem))
 	}
 	return nil
 }
 
-func portName(s *corev1.Service, port int32) string {
+// portName is the name that a Service gives to a port.
+func portName(s *corev1.Service, port part) string {
 	if s != nil {
 		for _, p := range s.Spec.Ports {
-			if p.Port == port {
+			if strconv.Itoa(int(p.Port)) == port.name {
 				return p.Name
 			}
 		}
