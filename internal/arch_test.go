@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"api/policy/v1alpha1":       {"k8s.io/api/...", "k8s.io/apimachinery/..."},
 	"internal/webhook": with(apiTypes, "api/...", "internal/meshconfig", "golang.org/x/sync/semaphore", "k8s.io/client-go/...", "sigs.k8s.io/json",
 		"internal/resource", "internal/translate", "internal/translate/report"),
-	"internal/meshconfig": with(apiTypes, "api/config/v1alpha3", "internal/ir"),
+	"internal/meshconfig": with(apiTypes, "api/config/v1alpha3", "internal/identity", "internal/ir"),
 
 	// Control plane.
 	"internal/resource": {
@@ -116,7 +116,7 @@ var mayImport = map[string][]string{
 	"internal/inspect/inspecttest":   {"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/...", "k8s.io/streaming/..."},
 	"internal/cli":                   {"..."},
 	"cmd/fsm":                        {"internal/cli"},
-	"cmd/fsm-controller":             {"internal/operator", "internal/provision", "internal/translate/gatewayapi", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/client-go/..."},
+	"cmd/fsm-controller":             {"internal/operator", "internal/provision", "internal/translate/gatewayapi", "github.com/spf13/cobra", "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/..."},
 	"cmd/fsm-proxy":                  {"internal/proxy/process", "github.com/spf13/cobra"},
 
 	// Tests and what they use.

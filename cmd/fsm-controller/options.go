@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -28,6 +30,7 @@ type options struct {
 	webhook, registration               string
 	url, image, pullPolicy              string
 	secretNamespaces                    []string
+	ingressCertificate                  string
 	serviceLB                           bool
 	level                               slog.LevelVar
 }
@@ -51,6 +54,7 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.StringVar(&o.image, "proxy-image", "flomesh/fsm-proxy", "image of proxies")
 	f.StringVar(&o.pullPolicy, "proxy-pull-policy", string(corev1.PullIfNotPresent), "when to pull it")
 	f.StringSliceVar(&o.secretNamespaces, "secret-namespaces", nil, "the only namespaces whose Secrets are read; all if not given")
+	f.StringVar(&o.ingressCertificate, "ingress-certificate", "", "Secret, as NAMESPACE/NAME, that the controller may write the certificate of ingresses to; none if not given")
 	f.BoolVar(&o.serviceLB, "service-lb", false, "serve Services of type LoadBalancer on nodes, until the mesh configuration says otherwise")
 	f.TextVar(&o.level, "log-level", new(slog.LevelVar), "debug, info, warn or error, until the mesh configuration says another")
 }
@@ -68,6 +72,10 @@ func (o *options) run(ctx context.Context) error {
 		if o.pod, err = os.Hostname(); err != nil {
 			return fmt.Errorf("name this replica: %w; give --pod", err)
 		}
+	}
+	certificate, err := secretName(o.ingressCertificate)
+	if err != nil {
+		return err
 	}
 	if o.url == "" {
 		o.url = "https://" + operator.Name + "." + o.namespace + ":15010"
@@ -101,8 +109,17 @@ func (o *options) run(ctx context.Context) error {
 		},
 		Webhook: operator.Webhook{Listener: listeners["--webhook"], Registration: o.registration},
 		Debug:   listeners["--debug"], Health: listeners["--health"], Metrics: listeners["--metrics"],
-		Features: gatewayapi.Features(), SecretNamespaces: o.secretNamespaces, ServiceLB: o.serviceLB, LogLevel: &o.level, Log: log,
+		Features: gatewayapi.Features(), SecretNamespaces: o.secretNamespaces, IngressCertificate: certificate, ServiceLB: o.serviceLB, LogLevel: &o.level, Log: log,
 	}, ln)
+}
+
+// secretName reads NAMESPACE/NAME; empty is none.
+func secretName(text string) (types.NamespacedName, error) {
+	namespace, name, ok := strings.Cut(text, "/")
+	if text != "" && (!ok || namespace == "" || name == "" || strings.Contains(name, "/")) {
+		return types.NamespacedName{}, fmt.Errorf("read --ingress-certificate %q: want NAMESPACE/NAME", text)
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
 // listeners are those of the interfaces that there need not be, by flag.

@@ -76,7 +76,7 @@ func (in *input) loadCluster(ctx context.Context) (*subject, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, loadTime, fmt.Errorf("this took more than %s", loadTime))
 	defer cancel()
 	t := translate.InCluster("")
-	source, err := kube.Open(ctx, kube.Options{Config: config, ControllerName: t.ControllerName})
+	source, err := kube.Open(ctx, kube.Options{Config: config, ControllerName: t.ControllerName, Referred: referred})
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +96,14 @@ func (in *input) loadCluster(ctx context.Context) (*subject, error) {
 	return s, nil
 }
 
+// referred is what the mesh configuration of a cluster refers to.
+func referred(set *resource.Set) []resource.Key {
+	if name := ingressOf(set).Certificate; name.Name != "" {
+		return []resource.Key{{Kind: "Secret", Namespace: name.Namespace, Name: name.Name}}
+	}
+	return nil
+}
+
 // ingressOf is how the mesh configuration of a cluster has Ingresses served.
 func ingressOf(set *resource.Set) translate.Ingress {
 	for _, mc := range resource.List[*v1alpha3.MeshConfig](set) {
@@ -103,7 +111,7 @@ func ingressOf(set *resource.Set) translate.Ingress {
 			continue
 		}
 		if c, mistakes := (meshconfig.Config{}).With(&mc.Spec); len(mistakes) == 0 {
-			return translate.IngressOf(c.Ingress, mc.Namespace)
+			return translate.IngressOf(c, mc.Namespace)
 		}
 	}
 	return translate.Ingress{}

@@ -177,23 +177,30 @@ func (ca *CA) Sign(request []byte, id ID) (chain []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	now := time.Now()
-	notAfter := now.Add(time.Duration(ca.lifetime.Load()))
-	if notAfter.After(ca.cert.NotAfter) {
-		notAfter = ca.cert.NotAfter
-	}
-	if !notAfter.After(now) {
-		return nil, fmt.Errorf("sign for %s: the root has expired at %s", id, ca.cert.NotAfter)
-	}
 	// No subject: the names are in subjectAltName, which is critical therefore.
 	template := &x509.Certificate{
-		SerialNumber: newSerial(), NotBefore: now.Add(-skew), NotAfter: notAfter,
 		URIs: []*url.URL{id.uri()}, DNSNames: id.DNSNames(),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: id.usages(), BasicConstraintsValid: true,
 	}
+	if chain, err = ca.sign(template, key, time.Duration(ca.lifetime.Load())); err != nil {
+		return nil, fmt.Errorf("sign for %s: %w", id, err)
+	}
+	return chain, nil
+}
+
+// sign makes a certificate for a key, valid from now on, and not for longer than the root.
+func (ca *CA) sign(template *x509.Certificate, key *ecdsa.PublicKey, lifetime time.Duration) (chain []byte, err error) {
+	now := time.Now()
+	template.SerialNumber, template.NotBefore, template.NotAfter = newSerial(), now.Add(-skew), now.Add(lifetime)
+	if template.NotAfter.After(ca.cert.NotAfter) {
+		template.NotAfter = ca.cert.NotAfter
+	}
+	if !template.NotAfter.After(now) {
+		return nil, fmt.Errorf("the root has expired at %s", ca.cert.NotAfter)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key, ca.key)
 	if err != nil {
-		return nil, fmt.Errorf("sign for %s: %w", id, err)
+		return nil, err
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: certificateType, Bytes: der}), nil
 }

@@ -7,7 +7,9 @@
 // at about half of their life, so there is no revocation. Private keys are made
 // where they are used and never leave that process; what travels is a signing
 // request, and the authority refuses every request that asks for anything but the
-// name that its sender has proved to have.
+// name that its sender has proved to have. The one exception is a [Client]: a
+// certificate for an ingress, of whatever make, whose key is made here and handed out.
+// There is no name of ours in it.
 //
 // The package knows neither Kubernetes nor how requests travel: where the root is
 // kept is a [Store], and how a request reaches an authority is a function handed

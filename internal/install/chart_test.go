@@ -45,6 +45,8 @@ func TestRender(t *testing.T) {
 			"fsm.fsmController.nodeSelector.edge=yes", "fsm.fsmController.tolerations[0].key=edge", "fsm.fsmController.podLabels.team=a",
 			"fsm.fsmController.podAnnotations.note=b", "fsm.serviceLB.enabled=true", "fsm.fsmController.priorityClassName=high",
 			"fsm.fsmController.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=zone",
+			"fsm.certificateProvider.ingressGateway.secret.name=client", "fsm.certificateProvider.ingressGateway.secret.namespace=edge",
+			"fsm.certificateProvider.ingressGateway.subjectAltNames={ingress.edge.example.org}",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -200,6 +202,8 @@ func TestRefusals(t *testing.T) {
 		{"fsm.inboundPortExclusionList=[70000]", "fsm.inboundPortExclusionList.0: maximum"},
 		{"fsm.fsmController.replicaCount=-1", "fsm.fsmController.replicaCount: minimum"},
 		{"fsm.secretNamespaces={Shop}", "fsm.secretNamespaces.0: 'Shop' does not match pattern"},
+		{"fsm.certificateProvider.ingressGateway.secret.name=client", "fsm.certificateProvider.ingressGateway.secret: missing property 'namespace'"},
+		{"fsm.certificateProvider.ingressGateway.subjectAltNames={a.example}", "fsm.certificateProvider.ingressGateway: missing property 'secret'"},
 		{"fsm=nothing", "fsm: got string, want object"},
 	} {
 		t.Run(test.set, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 // Names of shared resources. A name says where the thing lives, not what it
 // contains, so state that is keyed by name survives edits of the content.
 type (
-	// GatewayName is "namespace/name" of a Gateway object.
+	// GatewayName is "namespace/name" of a Gateway object, or an [IngressGateway].
 	GatewayName string
 	// ListenerName is the socket a listener stands for: "tcp/0.0.0.0:80".
 	ListenerName string
@@ -21,6 +21,16 @@ type (
 	// SecretName is "kind/namespace/name" of the object that holds the material.
 	SecretName string
 )
+
+// SharedIngress is the name of the proxies that serve the Ingresses of all namespaces, and
+// of what belongs to them, in the namespace of the control plane.
+const SharedIngress = "fsm-ingress"
+
+// IngressGateway is what the gateway is called that proxies of a name serve Ingresses
+// with. No object can have a namespace that begins like this.
+func IngressGateway(namespace, name string) GatewayName {
+	return GatewayName("ingress:" + namespace + "/" + name)
+}
 
 // LocalCluster is the cluster part of names of things in the own cluster.
 const LocalCluster = "local"

@@ -27,6 +27,8 @@ type Config struct {
 	LeafLifetime time.Duration
 	ServiceLB    ServiceLB
 	Ingress      Ingress
+	// IngressCertificate is for ingresses of any make; the zero value is none.
+	IngressCertificate ClientCertificate
 }
 
 // Proxies is how the proxies of Gateways are run.
@@ -98,6 +100,7 @@ func (c Config) With(spec *v1alpha3.MeshConfigSpec) (Config, field.ErrorList) {
 	}
 	mistakes := c.tracing(&spec.Observability.Tracing, path.Child("observability", "tracing"))
 	mistakes = append(mistakes, c.lifetime(&spec.Certificate, path.Child("certificate"))...)
+	mistakes = append(mistakes, c.ingressCertificate(spec.Certificate.IngressGateway, path.Child("certificate", "ingressGateway"))...)
 	return c, append(mistakes, c.ingress(&spec.Ingress, path.Child("ingress"))...)
 }
 
@@ -206,11 +209,16 @@ func (c *Config) tracing(spec *v1alpha3.TracingSpec, path *field.Path) field.Err
 }
 
 func (c *Config) lifetime(spec *v1alpha3.CertificateSpec, path *field.Path) field.ErrorList {
-	path = path.Child("serviceCertValidityDuration")
-	d, err := time.ParseDuration(string(spec.ServiceCertValidityDuration))
-	if err != nil || d < minLifetime || d > maxLifetime {
-		return field.ErrorList{field.Invalid(path, spec.ServiceCertValidityDuration, `want a duration from "10m" to "8760h"`)}
-	}
+	d, mistakes := lifetimeOf(spec.ServiceCertValidityDuration, path.Child("serviceCertValidityDuration"))
 	c.LeafLifetime = d
-	return nil
+	return mistakes
+}
+
+// lifetimeOf is that of a certificate.
+func lifetimeOf(text v1alpha3.Duration, path *field.Path) (time.Duration, field.ErrorList) {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < minLifetime || d > maxLifetime {
+		return 0, field.ErrorList{field.Invalid(path, text, `want a duration from "10m" to "8760h"`)}
+	}
+	return d, nil
 }

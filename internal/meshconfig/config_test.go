@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"fsm/api/config/v1alpha3"
 	"fsm/internal/resource"
 )
@@ -59,6 +61,9 @@ func TestWith(t *testing.T) {
 			c.Proxies.Image, c.ServiceLB.Image = "flomesh/fsm-proxy:t2", "flomesh/fsm-proxy:t2"
 		}},
 		{"certificates", "{certificate: {serviceCertValidityDuration: 1h30m}}", func(c *Config) { c.LeafLifetime = 90 * time.Minute }},
+		{"certificate of the ingress", "{certificate: {ingressGateway: {secret: {name: client, namespace: edge}, subjectAltNames: [a.example, 192.0.2.1], validityDuration: 1h}}}", func(c *Config) {
+			c.IngressCertificate = ClientCertificate{types.NamespacedName{Namespace: "edge", Name: "client"}, time.Hour, "a.example\n192.0.2.1"}
+		}},
 		{"load balancer", "{serviceLB: {enabled: true, image: lb}}", func(c *Config) { c.ServiceLB = ServiceLB{true, "lb"} }},
 		{"ingress", "{ingress: {enabled: true, serviceName: edge, type: NodePort, replicas: 2, logLevel: warn, tls: {enabled: true, sslPassthrough: {enabled: true}}}}", func(c *Config) {
 			i := &c.Ingress
@@ -113,6 +118,11 @@ func TestMistakes(t *testing.T) {
 		{"{certificate: {serviceCertValidityDuration: 9000h}}", "spec.certificate.serviceCertValidityDuration"},
 		{"{observability: {tracing: {enable: true}}}", "spec.observability.tracing.address: Required value: tracing needs a collector"},
 		{"{observability: {tracing: {enable: true, address: a, endpoint: /api/v2/spans}}}", "do not speak the protocol of Zipkin"},
+		{"{certificate: {ingressGateway: {secret: {name: client, namespace: edge}, subjectAltNames: [a.example], validityDuration: 5m}}}", "spec.certificate.ingressGateway.validityDuration: Invalid value"},
+		{"{certificate: {ingressGateway: {secret: {name: Client, namespace: edge}, subjectAltNames: [a.example], validityDuration: 1h}}}", "spec.certificate.ingressGateway.secret.name: Invalid value: \"Client\""},
+		{"{certificate: {ingressGateway: {secret: {name: client, namespace: edge.x}, subjectAltNames: [a.example], validityDuration: 1h}}}", "spec.certificate.ingressGateway.secret.namespace"},
+		{"{certificate: {ingressGateway: {secret: {name: client, namespace: edge}, subjectAltNames: [a.example, A b], validityDuration: 1h}}}", "spec.certificate.ingressGateway.subjectAltNames[1]: Invalid value: \"A b\": want a DNS name"},
+		{"{certificate: {ingressGateway: {secret: {name: client, namespace: edge}, subjectAltNames: [\"spiffe://cluster.local/ns/fsm-system/controller/fsm-controller\"], validityDuration: 1h}}}", "a SPIFFE ID is for proxies and controllers"},
 		{"{ingress: {enabled: true, http: {enabled: false}}}", "want http.enabled or tls.enabled"},
 		{"{ingress: {enabled: true, http: {listen: 80}}}", "spec.ingress.http.listen: Invalid value: 80: want a port that needs no privilege"},
 		{"{ingress: {enabled: true, tls: {listen: 15021}}}", "spec.ingress.tls.listen: Invalid value: 15021"},

@@ -139,13 +139,17 @@ func (c *controlPlane) complain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case m := <-c.configuration.mistaken:
-			about := corev1.ObjectReference{
-				APIVersion: v1alpha3.GroupVersion.String(), Kind: "MeshConfig", Namespace: m.object.Namespace, Name: m.object.Name, UID: m.object.UID,
-			}
-			if err := c.event(ctx, about, "InvalidConfiguration", "not taken over, the one before stays: "+m.why); err != nil && ctx.Err() == nil {
+			if err := c.event(ctx, referenceTo(m.object), "InvalidConfiguration", "not taken over, the one before stays: "+m.why); err != nil && ctx.Err() == nil {
 				c.Log.Error("event not written", "error", err)
 			}
 		}
+	}
+}
+
+// referenceTo is what an event is about.
+func referenceTo(o *v1alpha3.MeshConfig) corev1.ObjectReference {
+	return corev1.ObjectReference{
+		APIVersion: v1alpha3.GroupVersion.String(), Kind: "MeshConfig", Namespace: o.Namespace, Name: o.Name, UID: o.UID,
 	}
 }
 
@@ -176,6 +180,7 @@ func (g gate) Run(ctx context.Context, changed func()) {
 func (g gate) follow(ctx context.Context) {
 	g.c.source.Run(ctx, func() {
 		g.c.configure()
+		g.c.issuer.wake() // of the Secret, or of what it is to be
 		g.changed()
 	})
 }

@@ -35,6 +35,10 @@
 // would say whether they serve; its status has the addresses of their Service, and what
 // there is to say about it becomes events, each one once.
 //
+// The certificate that they show to backends is a Secret, which the leader writes, and
+// which every replica reads like those that users refer to. So replicas agree on it, and
+// ingresses of other makes can be given the same.
+//
 // While Ingresses are served and Gateways are not, Gateways are as if they had no class.
 //
 // # Gateways without a class

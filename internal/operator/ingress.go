@@ -48,7 +48,7 @@ func (t *translator) Translate(set *resource.Set) (*ir.Mesh, *report.Report) {
 func (c *controlPlane) translation() translate.Config {
 	now := c.configured()
 	config := translate.InCluster(c.ControllerName)
-	config.NoGateways, config.Ingress = !now.Gateways, translate.IngressOf(now.Ingress, c.Namespace)
+	config.NoGateways, config.Ingress = !now.Gateways, translate.IngressOf(now.Config, c.Namespace)
 	config.SessionKey = c.sessionKey
 	return config
 }
@@ -86,7 +86,7 @@ func (c *controlPlane) ingresses(m *ir.Mesh) []ingressProxies {
 	}
 	for _, n := range resource.List[*multicluster.NamespacedIngress](c.source.Set()) {
 		i := c.namespacedIngress(n)
-		served := m != nil && m.Gateways[ir.GatewayName(i.Namespace+"/"+i.Name)] != nil
+		served := m != nil && m.Gateways[ir.IngressGateway(i.Namespace, i.Name)] != nil
 		all = append(all, ingressProxies{i, now.Ingress.Enabled && now.Ingress.Namespaced && served})
 	}
 	return all
@@ -131,8 +131,8 @@ func (c *controlPlane) sharedIngress(owner metav1.OwnerReference, config *meshco
 	p := provision.Defaults()
 	p.Replicas, p.ServiceType, p.LogLevel = config.Replicas, config.Type, strings.ToLower(config.LogLevel.String())
 	i := provision.Ingress{
-		Namespace: c.Namespace, Name: provision.IngressName, Owner: owner, Service: config.Service, Parameters: p,
-		Identity: c.ingressIdentity(c.Namespace, provision.IngressName).String(),
+		Namespace: c.Namespace, Name: ir.SharedIngress, Owner: owner, Service: config.Service, Parameters: p,
+		Identity: c.ingressIdentity(c.Namespace, ir.SharedIngress).String(),
 	}
 	for _, at := range []struct {
 		name string
@@ -143,7 +143,7 @@ func (c *controlPlane) sharedIngress(owner metav1.OwnerReference, config *meshco
 		}
 	}
 	if m != nil {
-		i.Ports = append(i.Ports, guestPorts(m, ir.GatewayName(i.Namespace+"/"+i.Name), i.Ports)...)
+		i.Ports = append(i.Ports, guestPorts(m, ir.IngressGateway(i.Namespace, i.Name), i.Ports)...)
 	}
 	return i
 }
@@ -248,7 +248,7 @@ func (c *controlPlane) ingressAddresses(namespace string) (list []networkingv1.I
 	var owner types.UID
 	for _, i := range c.ingresses(c.workloads.served()) {
 		// Those that namespaces share come first.
-		if i.wanted && (i.Name == provision.IngressName || i.Namespace == namespace) {
+		if i.wanted && (i.Name == ir.SharedIngress || i.Namespace == namespace) {
 			owner = i.Owner.UID
 		}
 	}

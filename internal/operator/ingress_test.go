@@ -316,3 +316,52 @@ func (l *lab) told(namespace, name, text string) error {
 	}
 	return fmt.Errorf("%d events, none about %s", len(events.Items), text)
 }
+
+const namesakeObjects = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: namesake}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: namesake}
+spec: {controllerName: flomesh.io/namesake}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: fsm-ingress, namespace: namesake}
+spec: {gatewayClassName: namesake, listeners: [{name: http, port: GATEWAY_PORT, protocol: HTTP}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: namesake}
+spec:
+  ingressClassName: pipy
+  rules: [{host: namesake.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+`
+
+// TestGatewayNamedLikeIngress: a Gateway may have the name and the namespace of the
+// proxies of Ingresses. Each has proxies and ports of its own.
+func TestGatewayNamedLikeIngress(t *testing.T) {
+	l := ingressLab(t, "namesake")
+	gateway, ingress := l.FreePort(), l.FreePort()
+	l.serve("namesake", strings.ReplaceAll(namesakeObjects, "GATEWAY_PORT", gateway))
+	l.Put(strings.Replace(ingressConfig("namesake", "{enabled: true, http: {nodePort: 0, listen: "+ingress+"}}"), "spec: {", "spec: {gatewayAPI: {enabled: true}, ", 1))
+	controller := l.listen()
+	for name, port := range map[string]string{"fsm-ingress": "80", "fsm-gateway-namesake": gateway} {
+		l.Eventually("Service "+name, func() error {
+			s, err := l.Kube.CoreV1().Services("namesake").Get(l.Ctx, name, metav1.GetOptions{})
+			if err == nil && (len(s.Spec.Ports) != 1 || fmt.Sprint(s.Spec.Ports[0].Port) != port) {
+				return fmt.Errorf("ports are %v", s.Spec.Ports)
+			}
+			return err
+		})
+	}
+	l.proxyAs("ingress/fsm-ingress", controller, "namesake", "fsm-ingress")
+	l.Eventually("Ingress serves", func() error { return asks(ingress, "namesake.example", http.StatusOK) })
+	if err := asks(gateway, "namesake.example", http.StatusNotFound); err == nil {
+		t.Error("the proxies of Ingresses serve the Gateway")
+	}
+	l.proxy(controller, "namesake", "fsm-gateway-namesake", "fsm-ingress")
+	l.Eventually("Gateway serves", func() error { return asks(gateway, "namesake.example", http.StatusNotFound) })
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -47,6 +48,9 @@ type Options struct {
 	Features []gatewayv1.FeatureName
 	// SecretNamespaces are the only ones whose Secrets are read; nil is all.
 	SecretNamespaces []string
+	// IngressCertificate is the Secret that the installation gives the right to write the
+	// certificate of ingresses to; without a name there is none.
+	IngressCertificate types.NamespacedName
 	// Debug, if it is set, is where /proxies lists those that are connected; Health
 	// is where /healthz and /readyz answer, and Metrics where /metrics does.
 	Debug, Health, Metrics net.Listener
@@ -82,6 +86,7 @@ type controlPlane struct {
 	relay         *relay
 	balancers     *servicelb.Controller
 	announcer     *announcer
+	issuer        *issuer
 	own           *identity.Renewer
 	translations  prometheus.Histogram
 
@@ -173,7 +178,7 @@ func (c *controlPlane) open(ctx context.Context) (err error) {
 	}
 	c.sessionKey = ir.Private(key)
 	c.source, err = kube.Open(ctx, kube.Options{
-		Config: c.Config, ControllerName: c.ControllerName, SecretNamespaces: c.SecretNamespaces, Log: c.Log,
+		Config: c.Config, ControllerName: c.ControllerName, SecretNamespaces: c.SecretNamespaces, Referred: c.referred, Log: c.Log,
 	})
 	if err != nil {
 		return err
@@ -186,6 +191,7 @@ func (c *controlPlane) open(ctx context.Context) (err error) {
 func (c *controlPlane) assemble(certificate func() (*tls.Certificate, error)) (err error) {
 	c.fleet = newFleet()
 	c.workloads = newWorkloads(c, c.ca.Bundle())
+	c.issuer = newIssuer(c)
 	c.announcer = &announcer{c: c, woken: make(chan struct{}, 1)}
 	side := identity.Side{Certificate: certificate, Trust: identity.TrustBundle(c.ca.Bundle()), Accept: identity.In(c.TrustDomain)}
 	c.server = deliver.NewServer(deliver.ServerConfig{
@@ -238,6 +244,7 @@ func (c *controlPlane) lead(ctx context.Context) {
 	wg.Go(func() { c.workloads.run(ctx) })
 	wg.Go(func() { c.complain(ctx) })
 	wg.Go(func() { c.announcer.run(ctx) })
+	wg.Go(func() { c.issuer.run(ctx) })
 	wg.Go(func() { c.balancers.Run(ctx) })
 	if c.Webhook.Listener != nil {
 		wg.Go(func() { c.register(ctx) })
@@ -271,8 +278,10 @@ func (c *controlPlane) project(m *ir.Mesh, s deliver.Scope) *ir.Snapshot {
 		return nil
 	}
 	name := ir.GatewayName(s.ID.Namespace + "/" + s.ID.Name)
-	if s.ID.Role == identity.Ingress && m.Gateways[name] == nil {
-		return nil // nobody has said that traffic is to end before the proxy does
+	if s.ID.Role == identity.Ingress {
+		if name = ir.IngressGateway(s.ID.Namespace, s.ID.Name); m.Gateways[name] == nil {
+			return nil // nobody has said that traffic is to end before the proxy does
+		}
 	}
 	return project.Project(m, project.Node{
 		Name: s.ID.String(), Role: project.RoleGateway, Pod: true, Gateways: []ir.GatewayName{name},

@@ -33,7 +33,7 @@ func (c *controlPlane) judge(ctx context.Context, certificate func() (*tls.Certi
 		{Group: v1alpha3.GroupName, Kind: "MeshConfig"}:  webhook.MeshConfig,
 		{Group: networkingv1.GroupName, Kind: "Ingress"}: webhook.Ingress(c.examine),
 	}
-	policies := webhook.Policies{Set: c.source.Set, Config: translate.InCluster(c.ControllerName)}
+	policies := webhook.Policies{Set: c.source.Set, Config: c.translation}
 	for _, kind := range resource.Kinds() {
 		if kind.Group == v1alpha1.GroupName {
 			judges[schema.GroupKind{Group: kind.Group, Kind: kind.Name}] = policies.Judge

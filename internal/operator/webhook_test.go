@@ -192,6 +192,7 @@ func TestWebhook(t *testing.T) {
 	})
 
 	l.judgesPolicies()
+	l.judgesAsServed()
 	stop()
 	l.Check(write("v1alpha3", "1s"))
 	l.Check(l.Delete(l.Ctx, addressPolicy))
@@ -213,6 +214,37 @@ func (l *lab) judgesPolicies() {
 		l.T.Errorf("a policy with a bad address: got %v", err)
 	}
 }
+
+// judgesAsServed: a policy of a Gateway is judged while Gateways are served, which they
+// are not without being asked for.
+func (l *lab) judgesAsServed() {
+	l.T.Helper()
+	l.Put(judgedGateway)
+	l.T.Cleanup(func() { l.Check(l.Delete(context.WithoutCancel(l.Ctx), judgedGateway)) })
+	write := func() error {
+		return l.Apply(l.Ctx, strings.NewReplacer("kind: HTTPRoute, name: none}", "kind: Gateway, name: gw}, ports: [{port: 80}]", "192.0.2.1", "192.0.2", "name: p,", "name: q,").Replace(addressPolicy))
+	}
+	l.Check(write())
+	l.Check(l.Apply(l.Ctx, "apiVersion: config.flomesh.io/v1alpha3\nkind: MeshConfig\nmetadata: {name: fsm-mesh-config, namespace: judged}\nspec: {gatewayAPI: {enabled: true}}\n"))
+	l.Eventually("policy of a Gateway is refused", func() error {
+		if err := write(); err == nil || !strings.Contains(err.Error(), "neither an IP address nor a network") {
+			return fmt.Errorf("got %w", err)
+		}
+		return nil
+	})
+}
+
+const judgedGateway = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: judged}
+spec: {controllerName: flomesh.io/judged}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: judged}
+spec: {gatewayClassName: judged, listeners: [{name: http, port: 80, protocol: HTTP}]}
+`
 
 // foreign is an authority that is not the control plane's, in PEM.
 func foreign(t *testing.T) []byte {

@@ -8,11 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-)
 
-// IngressName is what the objects of the proxies that namespaces share are called, but
-// for their Service, which the mesh configuration may name otherwise.
-const IngressName = "fsm-ingress"
+	"fsm/internal/ir"
+)
 
 // Labels of the objects of proxies that serve Ingresses: the one by which users of FSM
 // 0.2 look for the Service, the one of FSM 1.2 that says whether it is for one namespace
@@ -25,7 +23,7 @@ const (
 
 // Ingress is what the objects of the proxies that serve Ingresses are made from.
 type Ingress struct {
-	// Namespace and Name of the objects.
+	// Namespace and Name of the objects, but for the Service.
 	Namespace, Name string
 	// Owner of the objects, so that they go when it goes.
 	Owner metav1.OwnerReference
@@ -53,7 +51,7 @@ func (s *Settings) IngressObjects(i Ingress) []runtime.Object { return s.objects
 
 func (i *Ingress) workload() workload {
 	selector := map[string]string{
-		appLabel: IngressName, namespacedLabel: strconv.FormatBool(i.Name != IngressName), workloadLabel: i.Name,
+		appLabel: ir.SharedIngress, namespacedLabel: strconv.FormatBool(i.Name != ir.SharedIngress), workloadLabel: i.Name,
 	}
 	labels := maps.Clone(selector)
 	labels[componentLabel], labels[ManagedByLabel] = "controller", ManagedBy

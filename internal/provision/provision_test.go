@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"fsm/internal/ir"
+
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,7 +58,7 @@ func TestObjects(t *testing.T) {
 	p := Defaults()
 	p.Replicas, p.ServiceType = 2, corev1.ServiceTypeNodePort
 	golden(t, "ingress", s.IngressObjects(Ingress{
-		Namespace: "fsm-system", Name: IngressName, Owner: metav1.OwnerReference{APIVersion: "config.flomesh.io/v1alpha3", Kind: "MeshConfig", Name: "fsm-mesh-config", UID: "u", Controller: new(true)},
+		Namespace: "fsm-system", Name: ir.SharedIngress, Owner: metav1.OwnerReference{APIVersion: "config.flomesh.io/v1alpha3", Kind: "MeshConfig", Name: "fsm-mesh-config", UID: "u", Controller: new(true)},
 		Service: "fsm-ingress-pipy-controller", Identity: "spiffe://cluster.local/ns/fsm-system/ingress/fsm-ingress", Parameters: p,
 		Ports: []IngressPort{{"http", 80, 8000, 30508}, {"https", 443, 8443, 0}},
 	}))

@@ -30,11 +30,13 @@ type IngressPort = core.IngressPort
 
 // IngressOf is what a mesh configuration of a namespace says about how Ingresses are
 // served.
-func IngressOf(c meshconfig.Ingress, namespace string) Ingress {
+func IngressOf(config meshconfig.Config, namespace string) Ingress {
+	c := config.Ingress
 	return Ingress{
 		Enabled: c.Enabled, Namespaced: c.Namespaced, Namespace: namespace, Passthrough: c.Passthrough, PassthroughPort: c.PassthroughPort,
-		HTTP: IngressPort{Enabled: c.HTTP.Enabled, Port: c.HTTP.Port, Bind: c.HTTP.Bind},
-		TLS:  IngressPort{Enabled: c.TLS.Enabled, Port: c.TLS.Port, Bind: c.TLS.Bind},
+		HTTP:        IngressPort{Enabled: c.HTTP.Enabled, Port: c.HTTP.Port, Bind: c.HTTP.Bind},
+		TLS:         IngressPort{Enabled: c.TLS.Enabled, Port: c.TLS.Port, Bind: c.TLS.Bind},
+		Certificate: config.IngressCertificate.Secret,
 	}
 }
 

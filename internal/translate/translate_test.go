@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	istiov1 "fsm/api/istio/v1"
 	"fsm/internal/golden"
 	"fsm/internal/ir"
@@ -36,6 +38,10 @@ func TestGolden(t *testing.T) {
 			if configured(c, "session-key") {
 				sessionKey = "key"
 			}
+			var certificate types.NamespacedName
+			if configured(c, "ingress-certificate") {
+				certificate = types.NamespacedName{Namespace: "fsm-system", Name: "client"}
+			}
 			mesh, rep := translate.Translate(set, translate.Config{
 				SessionKey: sessionKey,
 				Standalone: !configured(c, "cluster"),
@@ -44,7 +50,7 @@ func TestGolden(t *testing.T) {
 				Ingress: translate.Ingress{
 					HTTP:    translate.IngressPort{Enabled: !configured(c, "ingress-no-http")},
 					TLS:     translate.IngressPort{Enabled: !configured(c, "ingress-no-tls")},
-					Enabled: configured(c, "ingress"), Namespaced: configured(c, "namespaced"), Passthrough: configured(c, "ingress-passthrough"), NGINX: configured(c, "ingress-nginx"),
+					Enabled: configured(c, "ingress"), Namespaced: configured(c, "namespaced"), Passthrough: configured(c, "ingress-passthrough"), NGINX: configured(c, "ingress-nginx"), Certificate: certificate,
 				},
 			})
 			snapshot := project.Project(mesh, everything)

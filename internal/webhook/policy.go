@@ -18,8 +18,9 @@ import (
 // what they are attached to and the policies that are attached to it as well.
 type Policies struct {
 	// Set is what the cluster has.
-	Set    func() *resource.Set
-	Config translate.Config
+	Set func() *resource.Set
+	// Config is what policies are translated with at the time of a question.
+	Config func() translate.Config
 }
 
 // Judge refuses values that can never be used. What other objects may mend, such as a
@@ -37,7 +38,7 @@ func (j Policies) Judge(object []byte) Verdict {
 	if !ok {
 		return Verdict{}
 	}
-	_, rep := translate.Translate(resource.NewSet(append(nearby(j.Set(), policy), policy)), j.Config)
+	_, rep := translate.Translate(resource.NewSet(append(nearby(j.Set(), policy), policy)), j.Config())
 	status := rep.Attachments[resource.KeyOf(policy)]
 	if status == nil {
 		return Verdict{} // others look after it

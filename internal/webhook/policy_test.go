@@ -55,7 +55,7 @@ func TestPolicies(t *testing.T) {
 		t.Fatal(problems)
 	}
 	set := resource.NewSet(objects)
-	judge := Policies{Set: func() *resource.Set { return set }, Config: translate.InCluster("")}.Judge
+	judge := Policies{Set: func() *resource.Set { return set }, Config: func() translate.Config { return translate.InCluster("") }}.Judge
 	const route, service = `"group":"gateway.networking.k8s.io","kind":"HTTPRoute"`, `"group":"","kind":"Service"`
 	const gateway = `"group":"gateway.networking.k8s.io","kind":"Gateway"`
 	for _, test := range []struct {
@@ -92,5 +92,41 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("mistakes %q, want %q; warnings %q, want %q", mistakes, test.refused, v.Warnings, test.warned)
 			}
 		})
+	}
+}
+
+// TestPolicySettings: what is said depends on what is served at the time. A Gateway that
+// nobody looks after makes no policy wrong; what is wrong by itself stays so.
+func TestPolicySettings(t *testing.T) {
+	objects, problems := resource.Decode("test.yaml", []byte(surroundings))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	set := resource.NewSet(objects)
+	config := translate.InCluster("")
+	judge := Policies{Set: func() *resource.Set { return set }, Config: func() translate.Config { return config }}.Judge
+	says := func(kind, target, spec string) string {
+		t.Helper()
+		v := judge(fmt.Appendf(nil, `{"apiVersion":"gateway.flomesh.io/v1alpha1","kind":%q,"metadata":{"name":"new","namespace":"default"},"spec":{"targetRef":{%s},%s}}`, kind, target, spec))
+		return fmt.Sprint(v.Mistakes, v.Warnings)
+	}
+	const gateway, route = `"group":"gateway.networking.k8s.io","kind":"Gateway","name":"gw"`, `"group":"gateway.networking.k8s.io","kind":"HTTPRoute","name":"web"`
+	const port, address = `"ports":[{"port":99}],"config":{"blacklist":["192.0.2.1"]}`, `"config":{"blacklist":["192.0.2"]}`
+	for _, test := range []struct {
+		name       string
+		noGateways bool
+		gateway    string
+	}{
+		{"Gateways are served", false, "99"},
+		{"they are not", true, ""},
+		{"they are again", false, "99"},
+	} {
+		config.NoGateways = test.noGateways
+		if got := says("AccessControlPolicy", gateway, port); (test.gateway == "") != (got == "[] []") || !strings.Contains(got, test.gateway) {
+			t.Errorf("%s: about a Gateway without the port: %s", test.name, got)
+		}
+		if got := says("AccessControlPolicy", route, address); !strings.Contains(got, "192.0.2") {
+			t.Errorf("%s: about a bad address: %s", test.name, got)
+		}
 	}
 }

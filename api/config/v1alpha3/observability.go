@@ -96,23 +96,28 @@ type CertificateSpec struct {
 	// +kubebuilder:validation:Maximum=8192
 	CertKeyBitSize int32 `json:"certKeyBitSize"`
 
-	// IngressGateway is a certificate for an ingress that is not FSM's. It acts once the
-	// sidecar mesh is there.
+	// IngressGateway is a certificate for ingresses. That of FSM shows it to backends with
+	// TLS whose Ingress names no other; others may be given the Secret. Without it the
+	// Secret is deleted.
 	IngressGateway *IngressGatewayCertificate `json:"ingressGateway,omitempty"`
 }
 
-// IngressGatewayCertificate is a certificate for an ingress that is not FSM's.
+// IngressGatewayCertificate is a certificate, signed by the built-in authority, that an
+// ingress shows to backends.
 type IngressGatewayCertificate struct {
-	// SubjectAltNames are the names in it.
+	// SubjectAltNames are the names in it: DNS names, IP addresses, or URIs.
 	// +required
 	// +kubebuilder:validation:MinItems=1
 	SubjectAltNames []string `json:"subjectAltNames"`
 
-	// ValidityDuration is how long it is valid.
+	// ValidityDuration is how long it is valid, from 10m to 8760h. It is renewed at half
+	// of it.
 	// +kubebuilder:default="24h"
 	ValidityDuration Duration `json:"validityDuration"`
 
-	// Secret is where it is put.
+	// Secret is where it is put, with the keys ca.crt, tls.crt and tls.key. The chart has
+	// to give the right to write it: fsm.certificateProvider.ingressGateway.secret. A
+	// Secret that somebody else made is left alone.
 	// +required
 	Secret SecretReference `json:"secret"`
 }

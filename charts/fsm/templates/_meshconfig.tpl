@@ -19,6 +19,7 @@
 - [fsmGateway.http2PerRequestLoadBalancing, gatewayAPI.http2PerRequestLoadBalancing]
 - [certificateProvider.serviceCertValidityDuration, certificate.serviceCertValidityDuration]
 - [certificateProvider.certKeyBitSize, certificate.certKeyBitSize]
+- [certificateProvider.ingressGateway, certificate.ingressGateway]
 - [serviceLB.enabled, serviceLB.enabled]
 - [flb.enabled, flb.enabled]
 - [ingress.tls.enabled, ingress.tls.enabled]
@@ -88,6 +89,10 @@
 {{- $_ := set $at (last $path) $value -}}
 {{- end -}}
 {{- end -}}
+{{- /* Without names the value only gives the right to write the Secret. */ -}}
+{{- $certificate := get $spec "certificate" | default dict -}}
+{{- if not (dig "ingressGateway" "subjectAltNames" list $certificate) }}{{ $_ := unset $certificate "ingressGateway" }}{{ end -}}
+{{- if and (hasKey $spec "certificate") (not $certificate) }}{{ $_ := unset $spec "certificate" }}{{ end -}}
 {{- $ingress := get $spec "ingress" | default dict -}}
 {{- with include "fsm.ingress.given" . }}{{ $_ := set $ingress "enabled" (eq . "true") }}{{ end -}}
 {{- if and .Values.fsm.ingress (not (hasKey $ingress "serviceName")) }}{{ $_ := set $ingress "serviceName" "fsm-ingress-pipy-controller" }}{{ end -}}

@@ -41,3 +41,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- $level := .Values.fsm.controllerLogLevel -}}
 {{- dict "trace" "debug" "fatal" "error" "panic" "error" "disabled" "error" | dig $level $level -}}
 {{- end }}
+
+{{/* The Secret for the certificate of ingresses: name and namespace, or nothing. */}}
+{{- define "fsm.ingressCertificate" -}}
+{{- dig "ingressGateway" "secret" dict (.Values.fsm.certificateProvider | default dict) | toYaml -}}
+{{- end }}

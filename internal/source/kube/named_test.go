@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"fsm/internal/resource"
 	"fsm/internal/source/kube"
@@ -150,6 +151,26 @@ func TestSecretNamespaces(t *testing.T) {
 	if len(problems) != 1 || problems[0].Key != want || !strings.Contains(problems[0].Message, "fsm.secretNamespaces") {
 		t.Errorf("problems are %v", problems)
 	}
+}
+
+// TestReferred: what the configuration of the control plane refers to is read wherever it
+// is, while it does, and nothing besides.
+func TestReferred(t *testing.T) {
+	l := newLab(t)
+	l.namespace("configured")
+	l.Lend(secret("configured", "wanted", "1"))
+	l.Lend(secret("configured", "other", "1"))
+	s := l.open(kube.Options{SecretNamespaces: []string{"allowed"}, Referred: func(set *resource.Set) []resource.Key {
+		if has[*gatewayv1.HTTPRoute]("default", "over")(set) {
+			return nil
+		}
+		return []resource.Key{{Kind: "Secret", Namespace: "configured", Name: "wanted"}}
+	}})
+	if !and(has[*corev1.Secret]("configured", "wanted"), hasNot[*corev1.Secret]("configured", "other"))(s.Set()) || len(s.Set().Problems()) > 0 {
+		t.Errorf("not exactly the Secret that is referred to was read, or there are problems: %v", s.Set().Problems())
+	}
+	l.Lend(route("over", "/x"))
+	s.await("the Secret to go", hasNot[*corev1.Secret]("configured", "wanted"))
 }
 
 // A Secret that must not be read counts as missing and holds nothing up. Nothing

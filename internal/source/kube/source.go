@@ -26,6 +26,10 @@ type Options struct {
 	// SecretNamespaces are the only namespaces whose Secrets are read. Nil means
 	// that all are, and an empty list that none is.
 	SecretNamespaces []string
+	// Referred, if it is set, names Secrets and ConfigMaps that whoever configured the
+	// control plane refers to, in view of the other objects. They are read in whatever
+	// namespace.
+	Referred func(*resource.Set) []resource.Key
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -295,8 +299,14 @@ func (s *Source) assemble(ctx context.Context) bool {
 			parts = append(parts, s.stores[kind.ID()].objects())
 		}
 	}
-	wanted := findReferences(resource.Union(parts...), s.options.ControllerName)
+	found := resource.Union(parts...)
+	wanted := findReferences(found, s.options.ControllerName)
 	unread := s.withhold(wanted)
+	if s.options.Referred != nil {
+		for _, key := range s.options.Referred(found) {
+			wanted[key] = true
+		}
+	}
 	if !s.watchWanted(ctx, wanted) {
 		return false
 	}

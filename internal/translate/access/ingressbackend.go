@@ -95,11 +95,9 @@ func (f *Frontend) source(r *memo.Recorder, b *ingressBackend, index int, s poli
 // monitored is the label of namespaces that belong to a mesh.
 const monitored = "flomesh.io/monitored-by"
 
-// ownIngress is the Service of FSM's own ingress, whose namespace needs no label.
-const ownIngress = "fsm-ingress"
-
 // service reads a Service as source: the addresses of its endpoints may send. They
-// are named, port by port, so that a change of them changes nothing here.
+// are named, port by port, so that a change of them changes nothing here. The namespace of
+// FSM's own ingress needs no label.
 func (f *Frontend) service(r *memo.Recorder, b *ingressBackend, path string, name types.NamespacedName) {
 	found := core.Get[*corev1.Service](f.src, r, name)
 	namespace := core.Get[*corev1.Namespace](f.src, r, types.NamespacedName{Name: name.Namespace})
@@ -107,7 +105,7 @@ func (f *Frontend) service(r *memo.Recorder, b *ingressBackend, path string, nam
 	case found == nil:
 		b.idle = append(b.idle, fmt.Sprintf("%s: Service %s does not exist, so it has no endpoints", path, name))
 		return
-	case !f.config.Standalone && name.Name != ownIngress && (namespace == nil || namespace.Labels[monitored] == ""):
+	case !f.config.Standalone && name.Name != ir.SharedIngress && (namespace == nil || namespace.Labels[monitored] == ""):
 		b.idle = append(b.idle, fmt.Sprintf("%s: namespace %q is not monitored, so the endpoints of Service %s do not count; label it %s", path, name.Namespace, name, monitored))
 		return
 	}

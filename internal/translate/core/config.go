@@ -3,6 +3,8 @@ package core
 import (
 	"cmp"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"fsm/internal/ir"
 )
 
@@ -45,6 +47,10 @@ type Ingress struct {
 	Namespaced bool
 	// NGINX takes Ingresses of class "nginx" as well.
 	NGINX bool
+	// Certificate is the Secret with what the proxy shows to backends with TLS whose
+	// Ingress names no other certificate. Proxies of a namespace do not get it: whoever
+	// may enter their pods would have the key. Without a name there is none.
+	Certificate types.NamespacedName
 }
 
 // IngressPort is a port of the proxy.

@@ -24,7 +24,7 @@ import (
 // backendUse is how this Ingress uses its backends.
 func (c *compiler) backendUse() {
 	s := c.settings
-	c.use = policy.Use{Gateway: c.out.place.name}
+	c.use = policy.Use{Gateway: c.out.place.name, Certificate: c.ownCertificate()}
 	if s.grpc {
 		c.use.Traffic = policy.GRPC
 	}
@@ -39,6 +39,22 @@ func (c *compiler) backendUse() {
 		u.Owner = "ingress/" + c.out.key.Namespace + "/" + c.out.key.Name
 		c.use.Upstream = u
 	}
+}
+
+// ownCertificate is what the proxy shows to backends, if it is there. Without it backends
+// that ask for one refuse; what is wrong with it is not for the author of an Ingress to
+// hear.
+func (c *compiler) ownCertificate() ir.SecretName {
+	name := c.out.place.certificate
+	if name.Name == "" {
+		return ""
+	}
+	pair := c.frontend.src.KeyPair(c.recorder, name)
+	if pair.Problem != "" {
+		return ""
+	}
+	c.out.secrets = append(c.out.secrets, pair.Secret)
+	return pair.Secret.Name
 }
 
 // upstreamSecret takes authorities and the proxy's own certificate, if there is

@@ -3,6 +3,8 @@ package ingress
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	multicluster "fsm/api/multicluster/v1alpha1"
 
 	"fsm/internal/ir"
@@ -22,6 +24,9 @@ type place struct {
 	// of Services its connections go.
 	passthrough     bool
 	passthroughPort uint16
+	// certificate is the Secret with what the proxies show to backends; without a name
+	// there is none.
+	certificate types.NamespacedName
 }
 
 // at is the place as the origin of a part of it.
@@ -37,7 +42,7 @@ func (f *Frontend) shared() place {
 	c := f.config.Ingress
 	return place{
 		name: c.Gateway(), origin: ir.Origin{Kind: "IngressClass", Name: BuiltinClasses()[0]},
-		http: c.HTTP, tls: c.TLS, passthrough: c.Passthrough, passthroughPort: c.PassthroughPort,
+		http: c.HTTP, tls: c.TLS, passthrough: c.Passthrough, passthroughPort: c.PassthroughPort, certificate: c.Certificate,
 	}
 }
 
@@ -55,7 +60,7 @@ func placeIn(n *multicluster.NamespacedIngress) place {
 		return core.IngressPort{Enabled: enabled, Port: uint16(p.Port), Bind: uint16(p.TargetPort)}
 	}
 	return place{
-		name: ir.GatewayName(n.Namespace + "/" + n.Workload()), origin: originOf(resource.KeyOf(n), ""),
+		name: ir.IngressGateway(n.Namespace, n.Workload()), origin: originOf(resource.KeyOf(n), ""),
 		http: port(s.HTTP.Enabled, s.HTTP.Port), tls: port(s.TLS.Enabled, s.TLS.Port),
 		passthrough: s.TLS.SSLPassthrough.Enabled, passthroughPort: uint16(s.TLS.SSLPassthrough.UpstreamPort),
 	}

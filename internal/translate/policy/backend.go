@@ -167,7 +167,9 @@ func (b *Backend) secure(settings *backendTLS, policy string, use Use) {
 	}
 	tls := *settings.tls
 	b.Secrets = append(b.Secrets, settings.secrets...)
-	if use.Certificate != "" {
+	// What is said about the Service beats what is said about the gateway (Gateway API,
+	// GatewayBackendTLS.clientCertificateRef).
+	if use.Certificate != "" && tls.Certificate == "" {
 		b.Name += ir.BackendName("@" + use.Gateway)
 		tls.Certificate = use.Certificate
 	}

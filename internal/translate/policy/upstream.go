@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+
 	"fsm/internal/ir"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/report"
@@ -14,9 +16,10 @@ type Upstream struct {
 	// may change without the backend losing its state. Empty says nothing at all.
 	Owner string
 	// TLS is used towards the backend unless a policy of the Service says how.
-	TLS              bool
-	ServerName       string
-	Authorities      ir.SecretName
+	TLS         bool
+	ServerName  string
+	Authorities ir.SecretName
+	// Certificate beats that of the use.
 	Certificate      ir.SecretName
 	SkipVerification bool
 	// Problem says why the TLS that is asked for cannot be had.
@@ -53,7 +56,7 @@ func (b *Backend) secureUpstream(use Use) {
 	case u.Problem != "":
 		b.Err = &core.RefError{Reason: report.ReasonInvalidBackendTLS, Reply: core.ReasonBackendTLSInvalid, Message: u.Problem}
 	case u.TLS:
-		b.TLS = &ir.BackendTLS{ServerName: u.ServerName, Certificate: u.Certificate, SkipVerification: u.SkipVerification}
+		b.TLS = &ir.BackendTLS{ServerName: u.ServerName, Certificate: cmp.Or(u.Certificate, use.Certificate), SkipVerification: u.SkipVerification}
 		if u.Authorities != "" {
 			b.TLS.Authorities = []ir.SecretName{u.Authorities}
 		}
