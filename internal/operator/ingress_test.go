@@ -365,3 +365,43 @@ func TestGatewayNamedLikeIngress(t *testing.T) {
 	l.proxy(controller, "namesake", "fsm-gateway-namesake", "fsm-ingress")
 	l.Eventually("Gateway serves", func() error { return asks(gateway, "namesake.example", http.StatusNotFound) })
 }
+
+const guestObjects = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: guested}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: guest, namespace: guested}
+spec:
+  servers:
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}
+  - {port: {number: 31400, name: tcp, protocol: TCP}, hosts: ["*"]}
+`
+
+// TestGuestPorts: the Service of the ingress gets the ports of Istio's Gateways that it
+// lacks, and loses them with the Gateway.
+func TestGuestPorts(t *testing.T) {
+	l := ingressLab(t, "guested")
+	l.Put(guestObjects)
+	l.Put(ingressConfig("guested", "{enabled: true, http: {nodePort: 0}}"))
+	l.listen()
+	ports := func(want string) {
+		l.Eventually("ports "+want, func() error {
+			s, err := l.Kube.CoreV1().Services("guested").Get(l.Ctx, "fsm-ingress", metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, p := range s.Spec.Ports {
+				got = append(got, fmt.Sprintf("%d:%s", p.Port, p.TargetPort.String()))
+			}
+			return is(strings.Join(got, " "), want)
+		})
+	}
+	ports("80:8000 31400:31400")
+	_, gateway, _ := strings.Cut(guestObjects, "---")
+	l.Check(l.Delete(l.Ctx, gateway))
+	ports("80:8000")
+}

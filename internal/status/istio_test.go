@@ -18,7 +18,7 @@ func (l *lab) istio() (p *plane, stop func()) {
 	l.T.Helper()
 	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/networking.istio.io_*.yaml"))
 	l.Check(l.ApplyFiles(l.Ctx, "../../charts/fsm/crds/policy.flomesh.io_*.yaml"))
-	return l.start(settings{config: translate.Config{Ingress: translate.Ingress{Enabled: true, HTTP: translate.IngressPort{Enabled: true}, TLS: translate.IngressPort{Enabled: true}}}})
+	return l.start(settings{config: translate.Config{Ingress: translate.Ingress{Enabled: true}}})
 }
 
 const istioGateway = `

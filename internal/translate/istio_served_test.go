@@ -156,7 +156,7 @@ func served(t *testing.T, field, use string) string {
 		"---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec:\n  " +
 		service["hosts"] + "\n  " + service["gateways"] + "\n  " + service["exportTo"] + "\n  " + rules
 	set := withCertificates(t, manifest)
-	mesh, _ := translate.Translate(set, translate.Config{Standalone: field != "selector", Ingress: translate.Ingress{Enabled: true, HTTP: translate.IngressPort{Enabled: true}}})
+	mesh, _ := translate.Translate(set, translate.Config{Standalone: field != "selector", Ingress: translate.Ingress{Enabled: true}})
 	snapshot := project.Project(mesh, everything)
 	tables, err := json.Marshal(snapshot.Tables)
 	if err != nil {

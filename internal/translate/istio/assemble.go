@@ -62,10 +62,8 @@ func (a *assembly) listener(l *listener) *ir.GatewayListener {
 	out := &ir.GatewayListener{
 		Name: l.name, Origin: l.origin, Port: l.port, Protocol: l.protocol, Hostname: l.hostname, TLS: l.tls,
 	}
-	for _, p := range a.ingressPorts() {
-		if p.Port == l.port {
-			out.Bind = p.Bind
-		}
+	if a.sharesPorts() {
+		out.Bind = a.ingressBind(l.port)
 	}
 	if len(l.hosts) > 0 {
 		out.Hosts = a.hosts(l)
@@ -95,16 +93,15 @@ func (a *assembly) hosts(l *listener) []ir.Host {
 // sharesPorts says that hosts of others may be at the same ports: those of Ingresses.
 func (a *assembly) sharesPorts() bool { return !a.config.Standalone }
 
-// ingressPorts are the only ones that can be reached where the ingress serves Gateways:
-// in a cluster. It listens elsewhere than clients think.
-func (f *Frontend) ingressPorts() []core.IngressPort {
-	var ports []core.IngressPort
+// ingressBind is where the proxies of Ingresses listen for a port of theirs; 0 for other
+// ports, which are added to their Service.
+func (f *Frontend) ingressBind(port uint16) uint16 {
 	for _, p := range []core.IngressPort{f.config.Ingress.HTTP, f.config.Ingress.TLS} {
-		if p.Enabled && !f.config.Standalone {
-			ports = append(ports, p)
+		if p.Enabled && p.Port == port {
+			return p.Bind
 		}
 	}
-	return ports
+	return 0
 }
 
 func serviceKey(name types.NamespacedName) resource.Key {

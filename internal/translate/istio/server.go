@@ -1,9 +1,7 @@
 package istio
 
 import (
-	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -30,26 +28,12 @@ func (f *Frontend) makeServer(r *memo.Recorder, g *gateway, index int) *server {
 	s := &server{gateway: g, index: index, port: uint16(spec.Port.Number)}
 	if spec.Port.Number < 1 || spec.Port.Number > 65535 {
 		s.refuse("port.number: %d is not a port", spec.Port.Number)
-	} else if !f.config.Standalone {
-		s.checkReachable(f.ingressPorts())
 	}
 	unsupportedServer(s, spec)
 	s.readHosts(spec.Hosts)
 	s.readProtocol(spec)
 	s.readTLS(f, r, spec.TLS)
 	return s
-}
-
-// checkReachable refuses a port that the Service of the ingress does not have.
-func (s *server) checkReachable(ports []core.IngressPort) {
-	var names []string
-	for _, p := range ports {
-		if p.Port == s.port {
-			return
-		}
-		names = append(names, strconv.Itoa(int(p.Port)))
-	}
-	s.refuse("port.number: the ingress has no port %d; what it has: %s", s.port, cmp.Or(strings.Join(names, ", "), "none"))
 }
 
 // readHosts reads "host" and "namespace/host". A Gateway of early 2018 had no hosts
