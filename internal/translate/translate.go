@@ -89,6 +89,7 @@ func (t *Translator) Translate(set *resource.Set) (*ir.Mesh, *report.Report) {
 		f.Translate(mesh, rep)
 	}
 	t.policies.ReportPorts(rep)
+	t.policies.ReportUnused(mesh, rep)
 	t.last = sizes{routes: len(rep.Routes), tables: len(mesh.Tables), backends: len(mesh.Backends), endpoints: len(mesh.Endpoints)}
 	return mesh, rep
 }

@@ -89,8 +89,7 @@ func (a *assembly) reportPolicy(p *gatewayv1.BackendTLSPolicy) {
 		a.report.Targets[key] = append(a.report.Targets[key], resource.Key{Kind: "Service", Namespace: service.Namespace, Name: service.Name})
 	}
 	if len(ancestors) == 0 {
-		a.report.Warn(key, "no Gateway sends to a Service that the policy targets, so it has no effect")
-		return
+		return // others than Gateways may send to its Services
 	}
 	if len(p.Spec.Options) > 0 {
 		a.report.Warn(key, "options are not used")

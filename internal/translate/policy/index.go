@@ -9,8 +9,10 @@ import (
 
 	"fsm/api/gateway/v1alpha1"
 	"fsm/internal/ir"
+	"fsm/internal/resource"
 	"fsm/internal/translate/core"
 	"fsm/internal/translate/memo"
+	"fsm/internal/translate/report"
 )
 
 // Index finds policies by what they are attached to.
@@ -77,6 +79,34 @@ func Targets(p *gatewayv1.BackendTLSPolicy) []types.NamespacedName {
 		}
 	}
 	return services
+}
+
+// ReportUnused warns of policies to whose Services nothing in the mesh sends.
+func (x *Index) ReportUnused(mesh *ir.Mesh, rep *report.Report) {
+	var used map[types.NamespacedName]bool
+	for _, p := range x.BackendTLSPolicies() {
+		key := resource.KeyOf(p)
+		if rep.Policies[key] != nil {
+			continue // its ancestors send to it
+		}
+		if used == nil {
+			used = services(mesh)
+		}
+		if !slices.ContainsFunc(Targets(p), func(service types.NamespacedName) bool { return used[service] }) {
+			rep.Warn(key, "nothing sends to a Service that the policy targets, so it has no effect")
+		}
+	}
+}
+
+// services are those that have backends.
+func services(mesh *ir.Mesh) map[types.NamespacedName]bool {
+	all := map[types.NamespacedName]bool{}
+	for _, b := range mesh.Backends {
+		if b.Origin.Kind == serviceKind.Kind {
+			all[types.NamespacedName{Namespace: b.Origin.Namespace, Name: b.Origin.Name}] = true
+		}
+	}
+	return all
 }
 
 // winner is the policy that counts for a port of a Service: one that names the
