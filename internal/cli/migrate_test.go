@@ -107,6 +107,11 @@ spec: {targetRef: {group: "", kind: Service, name: web}, ports: [{port: 80}]}
 			"our own policies", backend + twice(balancer), nil, 1,
 			"LoadBalancerPolicy default/a is older or comes first by name", "there is 1 conflict",
 		},
+		{
+			"a part of a policy", strings.Replace(backend, "{ports: [{port: 80}]}", "{ports: [{name: a, port: 80}, {name: b, port: 443}]}", 1) + balancer +
+				strings.NewReplacer("name: a}", "name: b}", "[{port: 80}]", "[{port: 80}, {port: 443}]").Replace(balancer), nil, 1,
+			"LoadBalancerPolicy default/b  ports[0]: LoadBalancerPolicy default/a is older or comes first by name, and is for port 80 too; remove one of them\n", "there is 1 conflict",
+		},
 		{"no such kind", "", []string{"Sidecar"}, 2, "", `"Sidecar" is no kind`},
 	}
 	for _, test := range tests {

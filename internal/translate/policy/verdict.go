@@ -57,7 +57,10 @@ func (f *family[P, S]) report(x *Index, rep *report.Report, s Surroundings) {
 			}
 			own = found
 		}
-		condition := f.verdict(p, own)
+		condition, contested := f.verdict(p, own)
+		if len(contested) > 0 {
+			rep.Contested[key] = contested // the condition says so: no warning besides
+		}
 		rep.Targets[key] = []resource.Key{target}
 		rep.Attachments[key] = &v1alpha1.PolicyStatus{Conditions: report.Conditions(p.GetGeneration(), condition)}
 		if condition.Status != metav1.ConditionTrue {
@@ -73,22 +76,22 @@ func (f *family[P, S]) report(x *Index, rep *report.Report, s Surroundings) {
 }
 
 // verdict is the condition of a policy whose target has these parts, nil if there is no
-// such target. A policy that is for several parts is accepted while it acts at one,
-// unless what it protects fails at another.
-func (f *family[P, S]) verdict(p P, own parts) metav1.Condition {
+// such target, and what of it others have. A policy that is for several parts is accepted
+// while it acts at one, unless what it protects fails at another.
+func (f *family[P, S]) verdict(p P, own parts) (condition metav1.Condition, contested []string) {
 	target := targetOf(p)
 	if !f.allows(target) {
-		return report.PolicyInvalid(f.misplaced(target))
+		return report.PolicyInvalid(f.misplaced(target)), nil
 	}
 	rd := f.readings.Read(nil, nameOf(p))
 	switch {
 	case rd.problem != "":
-		return report.PolicyRefused(rd.reason, rd.problem)
+		return report.PolicyRefused(rd.reason, rd.problem), nil
 	case !f.permitted(nil, p, target):
 		return report.PolicyRefNotPermitted(fmt.Sprintf("targetRef: no ReferenceGrant in namespace %q allows %s of namespace %q to refer to %s %q",
-			target.Namespace, withArticle(f.kind), p.GetNamespace(), target.Kind, target.Name))
+			target.Namespace, withArticle(f.kind), p.GetNamespace(), target.Kind, target.Name)), nil
 	case own == nil:
-		return report.PolicyTargetNotFound(fmt.Sprintf("targetRef: %s does not exist", target))
+		return report.PolicyTargetNotFound(fmt.Sprintf("targetRef: %s does not exist", target)), nil
 	}
 	idle := report.PolicyTargetNotFound("")
 	var said []string
@@ -98,17 +101,20 @@ func (f *family[P, S]) verdict(p P, own parts) metav1.Condition {
 		case refused == nil:
 			continue
 		case !harmless(refused):
-			return *refused
+			return *refused, nil
 		case len(said) == 0 || conflicted(refused):
 			idle = *refused
+		}
+		if conflicted(refused) {
+			contested = append(contested, refused.Message)
 		}
 		said = append(said, refused.Message)
 	}
 	if len(said) < len(rd.scopes) {
-		return report.PolicyAcceptedBut(strings.Join(said, "; "))
+		return report.PolicyAcceptedBut(strings.Join(said, "; ")), contested
 	}
 	idle.Message = strings.Join(said, "; ")
-	return idle
+	return idle, contested
 }
 
 // misplaced says why a policy cannot be attached to a kind of target.

@@ -38,11 +38,6 @@ func (r *Report) Conflicts() []Conflict {
 			}
 		}
 	}
-	for key, status := range r.Attachments {
-		if message, ok := conflicted(status.Conditions); ok {
-			found = append(found, Conflict{key, message})
-		}
-	}
 	for key, status := range r.Gateways {
 		for _, l := range status.Listeners {
 			if message, ok := conflicted(l.Conditions); ok {
