@@ -122,9 +122,12 @@ func (c Config) connect() error {
 	// What goes to a load balancer that kube-proxy does not know yet is refused. The
 	// node would send it on otherwise, and remember for minutes that it did: a client
 	// that repeats its SYN would not get through after kube-proxy has learned.
+	// Unlike resets, the kernel sends few ICMP messages a second.
 	for _, chain := range []string{"FORWARD", "OUTPUT"} {
-		if err := run("iptables", "-w", "-A", chain, "-d", cluster.LoadBalancers, "-j", "REJECT"); err != nil {
-			return err
+		for _, refusal := range [][]string{{"-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"}, {"-j", "REJECT"}} {
+			if err := run("iptables", append([]string{"-w", "-A", chain, "-d", cluster.LoadBalancers}, refusal...)...); err != nil {
+				return err
+			}
 		}
 	}
 	settings := []string{
