@@ -15,6 +15,32 @@ var framing = []string{
 	"transfer-encoding", "upgrade",
 }
 
+// CheckHeader says why a header field cannot be part of a message that the proxy
+// changes, or nothing.
+func CheckHeader(h ir.HeaderField) error {
+	if err := checkName(h.Name); err != nil {
+		return err
+	}
+	return checkValue(h)
+}
+
+func checkName(name string) error {
+	switch {
+	case !IsToken(name):
+		return fmt.Errorf("%q is not a header name", name)
+	case foldIn(framing, name):
+		return fmt.Errorf("header %s belongs to the connection and cannot be changed", name)
+	}
+	return nil
+}
+
+func checkValue(h ir.HeaderField) error {
+	if !isText(h.Value) {
+		return fmt.Errorf("the value of header %s contains control characters", h.Name)
+	}
+	return nil
+}
+
 // CheckHeaders says why a change of headers cannot be made, or nothing. A request
 // has exactly one Host: it can be set to another value and nothing else.
 func CheckHeaders(change ir.HeaderChange, request bool) error {
@@ -23,11 +49,10 @@ func CheckHeaders(change ir.HeaderChange, request bool) error {
 		key := strings.ToLower(name)
 		before := used[key]
 		used[key] = action
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("%s: %w", action, err)
+		}
 		switch {
-		case !IsToken(name):
-			return fmt.Errorf("%s: %q is not a header name", action, name)
-		case foldIn(framing, name):
-			return fmt.Errorf("%s: header %s belongs to the connection and cannot be changed", action, name)
 		case before != "" && before != action:
 			return fmt.Errorf("header %s is both in %s and in %s", name, before, action)
 		case request && key == "host" && action != "set":
@@ -43,8 +68,8 @@ func CheckHeaders(change ir.HeaderChange, request bool) error {
 			if err := use(list.action, h.Name); err != nil {
 				return err
 			}
-			if !isText(h.Value) {
-				return fmt.Errorf("%s: the value of header %s contains control characters", list.action, h.Name)
+			if err := checkValue(h); err != nil {
+				return fmt.Errorf("%s: %w", list.action, err)
 			}
 		}
 	}

@@ -224,7 +224,7 @@ func (c *compiler) responseHeaders() {
 		change := &ir.ResponseHeaders{}
 		for _, header := range slices.Sorted(maps.Keys(object.Data)) {
 			field := ir.HeaderField{Name: header, Value: strings.TrimSpace(object.Data[header])}
-			if err := core.CheckHeaders(ir.HeaderChange{Set: []ir.HeaderField{field}}, false); err != nil {
+			if err := core.CheckHeader(field); err != nil {
 				c.warn("%s: %v", key, err)
 				continue
 			}
